@@ -1,0 +1,1 @@
+"""Model configs: read, merge with a hardware profile, generate `configs/<profile>.pbtxt`, edit without losing comments."""

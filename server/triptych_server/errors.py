@@ -1,0 +1,68 @@
+"""One error class per cause, each with its status; the text says what was found, what was expected and how to mend it."""
+
+from enum import Enum
+
+
+class Status(Enum):
+    """The statuses we answer with: Triton's name and the HTTP code Triton's own front end gives it."""
+
+    INVALID_ARG = 400
+    NOT_FOUND = 404
+    UNAVAILABLE = 503
+    UNSUPPORTED = 501
+    INTERNAL = 500
+
+    @property
+    def http(self) -> int:
+        """The HTTP status code."""
+        return self.value
+
+
+class TriptychServerError(Exception):
+    """Base of every error that may reach a user; its text never holds a path of the server or a traceback."""
+
+    status = Status.INTERNAL
+
+
+class InvalidInputError(TriptychServerError):
+    """The request itself is wrong; asking again the same way will fail again."""
+
+    status = Status.INVALID_ARG
+
+
+class InvalidImageError(InvalidInputError):
+    """The bytes are no picture we can decode: empty, truncated, of an unknown format, or zero-sized."""
+
+
+class ImageTooLargeError(InvalidInputError):
+    """The picture is over the byte or pixel budget."""
+
+
+class InvalidTextError(InvalidInputError):
+    """The text cannot be tokenised: not UTF-8, or over the length budget."""
+
+
+class ConfigError(TriptychServerError):
+    """A model's config.pbtxt, a profile or a parameter is wrong."""
+
+    status = Status.INVALID_ARG
+
+
+class DeviceError(TriptychServerError):
+    """The runtime did not give the device or precision that was asked for."""
+
+    status = Status.UNAVAILABLE
+
+
+class RuntimeMissingError(DeviceError):
+    """The package or library of a runtime is not installed."""
+
+
+class ModelImportError(TriptychServerError):
+    """A graph could not be brought into the served form, or did not agree with its original."""
+
+    status = Status.INVALID_ARG
+
+
+class EngineError(TriptychServerError):
+    """Triton could not be found, started or stopped."""
