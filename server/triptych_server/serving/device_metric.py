@@ -1,0 +1,20 @@
+"""`triptych_device_info`: asked and got device of every instance, where Prometheus and `triptych status` can see it."""
+
+from __future__ import annotations  # Triton adds its classes to pb_utils only after this import
+
+import triton_python_backend_utils as pb_utils
+
+from triptych_server.serving.instance import Instance
+from triptych_server.sessions.protocol import Device
+
+NAME = "triptych_device_info"
+HELP = "Device asked for and device in use, per model instance; the value is 1, or 0 where the model runs elsewhere than asked"
+
+
+def publish_device(instance: Instance, device: Device) -> tuple[pb_utils.MetricFamily, pb_utils.Metric]:
+    """Register the gauge of this instance; the caller keeps the pair, for the metric goes when it is freed."""
+    family = pb_utils.MetricFamily(NAME, HELP, pb_utils.MetricFamily.GAUGE)
+    labels = {"requested": device.requested, "actual": device.actual, "precision": device.precision}
+    metric = family.Metric({"model": instance.model, "instance": instance.name, **labels})
+    metric.set(0.0 if device.fallback else 1.0)
+    return family, metric

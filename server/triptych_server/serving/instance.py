@@ -1,0 +1,84 @@
+"""What Triton tells a Python model or backend about itself at start, as one typed object."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from triptych_server.sessions.parameters import Parameters
+from triptych_server.sessions.protocol import Accelerator, SessionSettings
+
+
+@dataclass(frozen=True, slots=True)
+class TensorConfig:
+    """An input or output of the model config; dims without the batch, -1 is variable."""
+
+    name: str
+    data_type: str
+    dims: tuple[int, ...]
+    optional: bool = False
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """From one entry of `input` or `output` in the config's JSON form."""
+        return cls(config["name"], config["data_type"], tuple(int(dim) for dim in config["dims"]), bool(config.get("optional")))
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One instance of a model: its config, kind and device, and the folder of its version."""
+
+    model: str
+    name: str
+    kind: str
+    device_id: int
+    folder: Path
+    max_batch_size: int
+    inputs: tuple[TensorConfig, ...]
+    outputs: tuple[TensorConfig, ...]
+    parameters: Parameters
+    config: Mapping[str, Any]
+
+    @classmethod
+    def from_args(cls, args: Mapping[str, str]) -> Self:
+        """From the dict that Triton gives to `initialize`."""
+        config = json.loads(args["model_config"])
+        return cls(
+            model=args["model_name"],
+            name=args["model_instance_name"],
+            kind=args["model_instance_kind"],
+            device_id=int(args["model_instance_device_id"]),
+            folder=Path(args["model_repository"]) / args["model_version"],
+            max_batch_size=int(config["max_batch_size"]),
+            inputs=tuple(map(TensorConfig.from_config, config["input"])),
+            outputs=tuple(map(TensorConfig.from_config, config["output"])),
+            parameters=_parameters(config.get("parameters")),
+            config=config,
+        )
+
+    def session_settings(self) -> SessionSettings:
+        """What a runtime needs of it to open the model's graph."""
+        optimization = self.config.get("optimization") or {}
+        accelerators = optimization.get("execution_accelerators") or {}
+        graph = optimization.get("graph") or {}
+        return SessionSettings(
+            model=self.model,
+            graph=self.folder / (self.config.get("default_model_filename") or "model.onnx"),
+            max_batch_size=self.max_batch_size,
+            kind=self.kind,
+            device_id=self.device_id,
+            parameters=self.parameters,
+            cpu_accelerators=_accelerators(accelerators.get("cpu_execution_accelerator")),
+            gpu_accelerators=_accelerators(accelerators.get("gpu_execution_accelerator")),
+            graph_level=int(graph["level"]) if graph.get("level") else None,
+        )
+
+
+def _parameters(config: Mapping[str, Any] | None) -> Parameters:
+    """The JSON form wraps every value: {"key": {"string_value": "…"}}."""
+    return Parameters({key: value["string_value"] for key, value in (config or {}).items()})
+
+
+def _accelerators(config: list[Mapping[str, Any]] | None) -> tuple[Accelerator, ...]:
+    return tuple(Accelerator(item["name"], Parameters(dict(item.get("parameters") or {}))) for item in config or [])
