@@ -1,0 +1,63 @@
+"""Triton's command line and environment, from the options: pure functions."""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from triptych_server.configs.profiles import DEFAULT_PROFILE
+from triptych_server.engine.options import EngineOptions
+from triptych_server.engine.ports import Ports
+from triptych_server.engine.triton import Triton
+
+CLOSED_APIS = "model-repository,shared-memory,logging,trace"
+CONTROL_HEADER = "triptych-control"
+STUB_TIMEOUT = 600
+"""Seconds that a Python backend may take to load its model; Triton's 30 are too few for large graphs."""
+
+
+def triton_command(options: EngineOptions, triton: Triton, backends: Path, ports: Ports, shm_prefix: str, control_key: str) -> list[str]:
+    """The arguments of tritonserver. The APIs that control it are open on loopback only, else they want the control key."""
+    command = [
+        str(triton.server),
+        *(f"--model-repository={root}" for root in options.repository.roots),
+        f"--backend-directory={backends}",
+        "--model-control-mode=explicit",
+        "--load-model=*",
+        "--exit-on-error=false",  # so that the index can tell which model failed
+        f"--exit-timeout-secs={options.stop_timeout}",
+        f"--cache-directory={triton.caches}",
+        f"--cache-config=local,size={options.cache_bytes}",
+        f"--backend-config=python,shm-region-prefix-name={shm_prefix}",
+        f"--backend-config=python,stub-timeout-seconds={STUB_TIMEOUT}",
+        "--metrics-config=summary_latencies=true",
+        "--disable-auto-complete-config",
+        f"--log-verbose={int(options.log_verbose)}",
+    ]
+    for service, port in (("http", ports.http), ("grpc", ports.grpc), ("metrics", ports.metrics)):
+        command += [f"--{service}-address={options.host}", f"--{service}-port={port}"]
+    if options.profile != DEFAULT_PROFILE:
+        command.append(f"--model-config-name={options.profile}")
+    if not options.is_local:
+        command += [
+            f"--http-restricted-api={CLOSED_APIS}:{CONTROL_HEADER}={control_key}",
+            f"--grpc-restricted-protocol={CLOSED_APIS}:{CONTROL_HEADER}={control_key}",
+        ]
+    return command
+
+
+def triton_environment(triton: Triton, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The environment of tritonserver and its Python stubs.
+
+    The wheel's stub starts Python isolated (PYTHONPATH is ignored): it finds our packages through the `python3` that is
+    first on PATH, so that is the folder of the running one.
+    """
+    libraries = [str(folder) for folder in triton.libraries if folder.is_dir()]
+    inherited = {key: value for key, value in environment.items() if not key.startswith("PYTHON")}
+    return {
+        **inherited,
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), environment.get("PATH", os.defpath)]),
+        "LD_LIBRARY_PATH": os.pathsep.join([*libraries, *filter(None, [environment.get("LD_LIBRARY_PATH")])]),
+        "PYTHONDONTWRITEBYTECODE": "1",  # a __pycache__ in a repository would be listed as a broken model
+        "TOKENIZERS_PARALLELISM": "false",  # its threads would fight the networks' for the cores
+    }

@@ -1,0 +1,188 @@
+"""One running Triton: started on the three repositories, watched until it serves, stopped gracefully, cleaned up after."""
+
+import contextlib
+import secrets
+import shutil
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import platformdirs
+
+from triptych_server.engine.backend_directory import build_backend_directory
+from triptych_server.engine.command import CONTROL_HEADER, triton_command, triton_environment
+from triptych_server.engine.log import PORT_TAKEN, TritonLog
+from triptych_server.engine.options import EngineOptions
+from triptych_server.engine.ports import Ports, choose_ports
+from triptych_server.engine.readiness import HealthApi, not_ready
+from triptych_server.engine.shared_memory import new_prefix, remove_regions, remove_stale_regions
+from triptych_server.engine.triton import find_triton
+from triptych_server.errors import EngineError
+
+POLL_SECONDS = 0.1
+
+
+class Engine:
+    """Use as a context manager: inside the block every model is ready. All failures are EngineError."""
+
+    def __init__(self, options: EngineOptions) -> None:
+        self.options = options
+        self.control_key = options.control_key or secrets.token_urlsafe(24)
+        self._cleanup = contextlib.ExitStack()
+        self._process: subprocess.Popen[str] | None = None
+        self._ports: Ports | None = None
+        self._log: TritonLog | None = None
+
+    @property
+    def ports(self) -> Ports:
+        """The ports in use; EngineError before `start`."""
+        if self._ports is None:
+            raise EngineError("the engine has not been started")
+        return self._ports
+
+    @property
+    def host(self) -> str:
+        """Where this machine reaches it."""
+        return {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.options.host, self.options.host)
+
+    @property
+    def http_url(self) -> str:
+        """`http://host:port` of the HTTP API."""
+        return f"http://{self.host}:{self.ports.http}"
+
+    @property
+    def grpc_url(self) -> str:
+        """`grpc://host:port` of the gRPC API."""
+        return f"grpc://{self.host}:{self.ports.grpc}"
+
+    @property
+    def metrics_url(self) -> str:
+        """The Prometheus endpoint."""
+        return f"http://{self.host}:{self.ports.metrics}/metrics"
+
+    @property
+    def control_headers(self) -> dict[str, str]:
+        """HTTP headers that open the control APIs."""
+        return {} if self.options.is_local else {CONTROL_HEADER: self.control_key}
+
+    @property
+    def log_file(self) -> Path | None:
+        """Triton's log, once started."""
+        return self._log.file if self._log else None
+
+    @property
+    def pid(self) -> int | None:
+        """Triton's process id while it runs."""
+        return self._process.pid if self._process and self._process.poll() is None else None
+
+    def start(self) -> None:
+        """Start Triton and wait until every model is ready.
+
+        EngineError when weights are missing, a port is taken, Triton ends, a model fails (the text says which and why),
+        or `start_timeout` passes; nothing is left running then.
+        """
+        missing = self.options.repository.missing_weights()
+        if missing:
+            raise EngineError(
+                f"no weights yet: {', '.join(missing)} missing; `make demo` puts the small demo models in place, "
+                "`triptych models import FOLDER` your own"
+            )
+        try:
+            self._launch()
+            self._wait_ready()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Let Triton finish what is under way (up to `stop_timeout`), end it, remove what it leaves. Safe to call twice."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.terminate()
+            try:
+                self._process.wait(self.options.stop_timeout + 5)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        self._cleanup.close()
+
+    def wait(self, timeout: float | None = None) -> int | None:
+        """Block until Triton ends; its exit code, or None when `timeout` seconds passed first."""
+        if self._process is None:
+            raise EngineError("the engine has not been started")
+        try:
+            return self._process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop()
+
+    def _launch(self) -> None:
+        triton = find_triton(self.options.triton)
+        self._ports = choose_ports(self.options)
+        remove_stale_regions()
+        prefix = new_prefix()
+        self._cleanup.callback(remove_regions, prefix)
+        scratch = Path(tempfile.mkdtemp(prefix="triptych-"))
+        self._cleanup.callback(shutil.rmtree, scratch, ignore_errors=True)
+        backends = scratch / "backends"
+        backends.mkdir()
+        build_backend_directory(backends, triton, self.options.repository.backends)
+        self._log = TritonLog(self.options.log_file or self._default_log(), self.options.log_bytes)
+        self._cleanup.callback(self._log.close)
+        self._process = subprocess.Popen(
+            triton_command(self.options, triton, backends, self._ports, prefix, self.control_key),
+            env=triton_environment(triton),
+            cwd=scratch,  # the stubs have '' on sys.path: nothing of the user's folder may be imported
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,  # Ctrl-C is ours: Triton is stopped in order, not together with us
+        )
+        assert self._process.stdout is not None
+        self._log.follow(self._process.stdout)
+
+    def _wait_ready(self) -> None:
+        assert self._process is not None and self._log is not None
+        api = HealthApi(self.http_url, self.control_headers)
+        deadline = time.monotonic() + self.options.start_timeout
+        while time.monotonic() < deadline:
+            if (code := self._process.poll()) is not None:
+                raise EngineError(self._died(code))
+            if api.is_live():
+                if api.is_ready():
+                    return
+                self._raise_failed_models(api)
+            time.sleep(POLL_SECONDS)
+        raise EngineError(f"Triton was not ready after {self.options.start_timeout:g} s; its log: {self._log.file}")
+
+    def _raise_failed_models(self, api: HealthApi) -> None:
+        """EngineError naming every model that failed; returns while some are still loading."""
+        assert self._log is not None
+        index = api.index()
+        if any(model.state in {"LOADING", "UNLOADING"} for model in index):
+            return
+        failed = not_ready(index, self._log.failures())
+        if failed:
+            reasons = "\n".join(f"  {name}: {reason}" for name, reason in sorted(failed.items()))
+            raise EngineError(f"{len(failed)} of {len(index)} models could not be loaded:\n{reasons}\nTriton's log: {self._log.file}")
+
+    def _died(self, code: int) -> str:
+        assert self._log is not None
+        self._log.close()
+        if taken := next(filter(None, map(PORT_TAKEN.search, self._log.tail())), None):
+            return f"{taken['socket']} was taken while Triton started; choose another port"
+        last = "\n".join(f"  {line}" for line in self._log.tail(8))
+        return f"Triton ended with code {code} while starting; its last words:\n{last}\nTriton's log: {self._log.file}"
+
+    def _default_log(self) -> Path:
+        return platformdirs.user_log_path("triptych") / f"triton-{self.ports.grpc}.log"

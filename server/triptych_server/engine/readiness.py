@@ -1,0 +1,67 @@
+"""Ask a starting Triton whether it serves, and which model does not."""
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+
+TIMEOUT = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class ModelState:
+    """One line of Triton's repository index: READY, LOADING, UNLOADING, UNAVAILABLE, or empty for a folder Triton could not read."""
+
+    name: str
+    state: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class HealthApi:
+    """Triton's HTTP health and index endpoints; `headers` carry the control key where it is needed."""
+
+    url: str
+    headers: Mapping[str, str]
+
+    def is_live(self) -> bool:
+        """Whether the server answers at all; it does so once every model has been loaded or has failed."""
+        return self._status("/v2/health/live") == HTTPStatus.OK
+
+    def is_ready(self) -> bool:
+        """Whether the server and all its models are ready."""
+        return self._status("/v2/health/ready") == HTTPStatus.OK
+
+    def index(self) -> list[ModelState]:
+        """Every model with its state. Raises OSError when the server does not answer."""
+        request = urllib.request.Request(f"{self.url}/v2/repository/index", data=b"{}", headers=dict(self.headers), method="POST")
+        with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
+            return [ModelState(item["name"], item.get("state", ""), item.get("reason", "")) for item in json.load(response)]
+
+    def _status(self, path: str) -> int:
+        try:
+            with urllib.request.urlopen(self.url + path, timeout=TIMEOUT) as response:
+                return int(response.status)
+        except urllib.error.HTTPError as error:
+            return error.code
+        except OSError:
+            return 0
+
+
+def not_ready(index: list[ModelState], from_log: Mapping[str, str]) -> dict[str, str]:
+    """Models that are not ready, each with the best reason there is: the index's, the log's, or that there is none."""
+    failed = {}
+    for model in index:
+        if model.state == "READY":
+            continue
+        reason = model.reason or from_log.get(model.name, "") or "Triton gives no reason; see its log"
+        failed[model.name] = _plain(reason)
+    return failed
+
+
+def _plain(reason: str) -> str:
+    """A Python model's failure reads `Internal: <Class>: <text>` with a traceback below: keep class and text."""
+    lines = [line.strip() for line in reason.splitlines() if line.strip()]
+    return lines[0].removeprefix("Internal: ").removeprefix("Invalid argument: ") if lines else reason
