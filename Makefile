@@ -1,0 +1,44 @@
+# make demo | test | serve | bench | lint; each sets up what it needs.
+export PYTHON ?= python3
+RUN := .venv/bin/python
+PHOTOS ?=
+PROFILE ?= auto
+
+.PHONY: help demo test serve bench lint format lock train clean
+
+help: ## these lines
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+
+demo: setup ## start Triton, embed an album, search it; PHOTOS=<folder> takes your own
+	$(RUN) -m demo.run --profile $(PROFILE) $(if $(PHOTOS),--photos "$(PHOTOS)")
+
+test: setup-torch ## every test
+	$(RUN) -m pytest
+
+serve: setup ## keep a server running; PROFILE=openvino for Intel
+	.venv/bin/triptych serve --profile $(PROFILE)
+
+bench: setup ## the numbers of docs/performance.md, as ratios
+	$(RUN) -m loadtest.bench
+
+lint: setup ## ruff and mypy
+	$(RUN) -m ruff check
+	$(RUN) -m ruff format --check
+	$(RUN) -m mypy
+
+format: setup ## let ruff write
+	$(RUN) -m ruff check --fix
+	$(RUN) -m ruff format
+
+lock: setup ## resolve requirements.lock anew
+	$(RUN) -m uv pip compile --universal --python-version 3.11 --all-extras --generate-hashes \
+		--no-emit-index-url --no-header --no-annotate --upgrade pyproject.toml -o requirements.lock
+
+train: setup-torch ## train the demo models anew
+	$(RUN) -m demo.train
+
+.PHONY: setup setup-torch
+setup:
+	@tools/setup.sh
+setup-torch:
+	@tools/setup.sh torch

@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# Make .venv with the pinned dependencies and Triptych itself, from a bare Debian or Ubuntu with python3 and make.
+# Usage: tools/setup.sh [torch]   `torch` adds PyTorch, which training and the parity tests need.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+python=${PYTHON:-python3}
+venv=.venv
+torch=torch==2.13.0
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+
+version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+case $version in
+    3.11 | 3.12) ;;
+    *) say "found Python $version; Triton's Python backend needs 3.11 or 3.12 here. Name one: make PYTHON=python3.12 …"; exit 1 ;;
+esac
+
+# install_packages NAME…: system packages that pip cannot bring
+install_packages() {
+    local sudo=
+    [ "$(id -u)" = 0 ] || sudo=sudo
+    if ! command -v apt-get >/dev/null || { [ -n "$sudo" ] && ! command -v sudo >/dev/null; }; then
+        say "please install: $*"
+        exit 1
+    fi
+    say "installing $* with apt-get"
+    $sudo apt-get update -qq || true
+    DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+
+"$python" -c 'import ensurepip, venv' 2>/dev/null || install_packages "python$version-venv"
+# Triton's stub links libpython, which Debian's python3 does not bring.
+"$python" - <<'EOF' || install_packages "libpython$version"
+import ctypes, sys, sysconfig
+name = f"libpython{sys.version_info[0]}.{sys.version_info[1]}.so.1.0"
+for path in (name, f"{sysconfig.get_config_var('LIBDIR')}/{name}"):
+    try:
+        ctypes.CDLL(path)
+        sys.exit(0)
+    except OSError:
+        pass
+sys.exit(1)
+EOF
+
+[ -x $venv/bin/python ] || "$python" -m venv $venv
+export PIP_DISABLE_PIP_VERSION_CHECK=1
+if ! cmp -s requirements.lock $venv/requirements.lock; then
+    say "installing the pinned dependencies into $venv (about 1 GB, once)"
+    # The lock is complete, so pip resolves nothing.
+    $venv/bin/pip install -q --no-deps --require-hashes -r requirements.lock
+    cp requirements.lock $venv/requirements.lock
+fi
+if ! cmp -s pyproject.toml $venv/pyproject.toml; then
+    $venv/bin/pip install -q --no-deps --no-build-isolation --editable .
+    cp pyproject.toml $venv/pyproject.toml
+fi
+if [ "${1:-}" = torch ] && ! $venv/bin/python -c 'import torch' 2>/dev/null; then
+    say "installing $torch for the parity tests"
+    $venv/bin/pip install -q "$torch" || say "PyTorch could not be installed; tests that compare with it will be skipped"
+fi
