@@ -1,0 +1,125 @@
+"""What every model of a server is doing: repository index, configs, statistics and metrics -> one row per model."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from triptych.metrics import Metrics
+from triptych.transport.failures import cleaned
+
+NOT_LOADED = "NOT LOADED"
+INDEX_CLOSED = "only ready models are listed: the server keeps its repository index to those with the control key"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelStatus:
+    """One model. None stands for what does not apply (an ensemble has no device) or is not known (see the note)."""
+
+    name: str
+    state: str  # READY, LOADING, UNLOADING, UNAVAILABLE, or NOT LOADED
+    reason: str | None = None  # why it is not ready
+    profile: str | None = None
+    device_requested: str | None = None
+    device_actual: str | None = None
+    precision: str | None = None
+    instances: int | None = None
+    mean_batch: float | None = None  # inferences per execution, since the start
+    p50_ms: float | None = None  # median of recent requests, queueing included
+    count: int | None = None  # inferences since the start; answers from the response cache are not among them
+
+    @property
+    def ready(self) -> bool:
+        return self.state == "READY"
+
+    @property
+    def fallback(self) -> bool:
+        """Whether an instance runs on another device than it was asked to."""
+        return self.device_requested != self.device_actual
+
+
+@dataclass(frozen=True, slots=True)
+class ServerStatus:
+    """Every model by name; `note` says why something is missing, such as metrics that cannot be read."""
+
+    models: tuple[ModelStatus, ...]
+    note: str | None = None
+
+    def __iter__(self) -> Iterator[ModelStatus]:
+        return iter(self.models)
+
+    def __len__(self) -> int:
+        return len(self.models)
+
+
+def ready_models(index: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Names of the models whose configuration can be asked for."""
+    return sorted({entry["name"] for entry in index if entry.get("state") == "READY"})
+
+
+def index_of_ready(statistics: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """A substitute for the repository index where the server keeps it to itself: statistics name the ready models."""
+    return [{"name": row["name"], "state": "READY"} for row in statistics]
+
+
+def server_status(
+    index: Iterable[Mapping[str, Any]],
+    configs: Mapping[str, Mapping[str, Any]],
+    statistics: Iterable[Mapping[str, Any]],
+    metrics: Metrics,
+    *notes: str,
+) -> ServerStatus:
+    """Join Triton's four sources; numbers may be ints (HTTP) or decimal strings (gRPC)."""
+    entries: dict[str, Mapping[str, Any]] = {}
+    for entry in index:  # several versions: a ready one speaks for the model
+        if entries.get(entry["name"], {}).get("state") != "READY":
+            entries[entry["name"]] = entry
+    counts: dict[str, tuple[int, int]] = {}
+    for row in statistics:
+        inferences, executions = counts.get(row["name"], (0, 0))
+        inferences += int(row.get("inference_count", 0))
+        counts[row["name"]] = (inferences, executions + int(row.get("execution_count", 0)))
+    rows = (_row(entries[name], configs.get(name), counts.get(name), metrics) for name in sorted(entries))
+    return ServerStatus(tuple(rows), "; ".join(notes) or None)
+
+
+def _row(entry: Mapping[str, Any], config: Mapping[str, Any] | None, counts: tuple[int, int] | None, metrics: Metrics) -> ModelStatus:
+    name = entry["name"]
+    devices = metrics.devices.get(name, [])
+    ensemble = config is not None and (config.get("platform") == "ensemble" or "ensemble_scheduling" in config)
+    inferences, executions = counts or (0, 0)
+    p50_us = metrics.p50_us.get(name)
+    return ModelStatus(
+        name=name,
+        state=entry.get("state") or NOT_LOADED,
+        reason=_reason(entry),
+        profile=_joined(devices, "profile") or _parameter(config, "profile"),
+        device_requested=_joined(devices, "requested"),
+        device_actual=_joined(devices, "actual"),
+        precision=_joined(devices, "precision"),
+        instances=None if config is None or ensemble else _instances(config),
+        mean_batch=inferences / executions if executions and not ensemble else None,
+        p50_ms=None if p50_us is None else p50_us / 1000,
+        count=None if counts is None else inferences,
+    )
+
+
+def _reason(entry: Mapping[str, Any]) -> str | None:
+    if entry.get("state") == "READY":
+        return None
+    if not entry.get("state"):
+        return "it was not loaded; if it should have been, the server's log says why"
+    return cleaned(entry.get("reason", "")).removeprefix("Internal: ").split("\n")[0] or None
+
+
+def _joined(devices: Iterable[Mapping[str, str]], label: str) -> str | None:
+    return ", ".join(sorted({labels[label] for labels in devices if labels.get(label)})) or None
+
+
+def _parameter(config: Mapping[str, Any] | None, name: str) -> str | None:
+    value = (config or {}).get("parameters", {}).get(name, {}).get("string_value")
+    return str(value) if value else None
+
+
+def _instances(config: Mapping[str, Any]) -> int | None:
+    groups = config.get("instance_group", [])
+    return sum(int(group.get("count", 1)) * max(1, len(group.get("gpus", []))) for group in groups) or None

@@ -1,0 +1,60 @@
+"""What both protocols and both styles share: tensors of a call, times, and channel options."""
+
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+
+from triptych.calls import Call
+from triptych.transport.base import Connection
+
+# Triton's own gRPC limit is a compile-time constant of the same size; limits that matter are the server's parameters.
+_LARGEST_MESSAGE = 2**31 - 1
+
+
+class TritonModule(Protocol):
+    """The part that `tritonclient.grpc` and `tritonclient.http` name alike."""
+
+    InferInput: Any
+    InferRequestedOutput: Any
+
+
+def infer_arguments(module: TritonModule, call: Call) -> dict[str, Any]:
+    """Keyword arguments of tritonclient's `infer`, in the tensor classes of `module`."""
+    return {
+        "model_name": call.model,
+        "inputs": [_infer_input(module, name, data) for name, data in call.inputs.items()],
+        "outputs": [module.InferRequestedOutput(call.output)],
+        "priority": call.priority,
+        "request_id": call.request_id,
+    }
+
+
+def _infer_input(module: TritonModule, name: str, data: NDArray[Any]) -> Any:
+    tensor = module.InferInput(name, list(data.shape), "BYTES")
+    tensor.set_data_from_numpy(data)
+    return tensor
+
+
+def microseconds(seconds: float) -> int:
+    """A timeout as Triton's queues take it; never 0, which would mean none."""
+    return max(1, int(seconds * 1e6))
+
+
+def channel_options() -> list[tuple[str, int]]:
+    """gRPC channel options: no size limit of the client's own, and a channel that tries again as soon as we do."""
+    return [
+        ("grpc.max_send_message_length", _LARGEST_MESSAGE),
+        ("grpc.max_receive_message_length", _LARGEST_MESSAGE),
+        # The default of 1 s would answer our first retries from the memory of the last failure.
+        ("grpc.initial_reconnect_backoff_ms", 50),
+        ("grpc.min_reconnect_backoff_ms", 5000),  # also the time a connection attempt gets
+        ("grpc.max_reconnect_backoff_ms", 2000),
+    ]
+
+
+def grpc_credentials(connection: Connection) -> dict[str, Any]:
+    """TLS arguments of tritonclient's gRPC clients."""
+    tls = connection.tls
+    files = (tls.root_certificates, tls.private_key, tls.certificate) if tls else (None, None, None)
+    names = ("root_certificates", "private_key", "certificate_chain")
+    return {"ssl": connection.endpoint.secure, **dict(zip(names, files, strict=True))}
