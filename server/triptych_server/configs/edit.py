@@ -10,7 +10,7 @@ from triptych_server.errors import ConfigError
 
 def set_dims(text: str, tensor: str, dims: Sequence[int]) -> str:
     """Replace the dims of every input and output called `tensor`; ConfigError when the config has none."""
-    pattern = re.compile(rf'(name:\s*"{re.escape(tensor)}"[^{{}}]*?dims:\s*\[)[^\]]*(\])')
+    pattern = re.compile(rf'(name:\s*"{re.escape(tensor)}"[^{{}}]*?dims:\s*\[\s*)[^\]]*?(\s*\])')
     return _replace(pattern, rf"\g<1>{', '.join(map(str, dims))}\g<2>", text, f"dims of {tensor}")
 
 

@@ -49,7 +49,7 @@ class TritonLog:
         for line in stream:
             text = line.rstrip("\n")
             self._lines.append(text)
-            self._handler.emit(logging.LogRecord("triton", logging.INFO, "", 0, text.replace("%", "%%"), (), None))
+            self._handler.emit(logging.LogRecord("triton", logging.INFO, "", 0, text, (), None))
 
 
 def load_failures(lines: Iterable[str]) -> dict[str, str]:

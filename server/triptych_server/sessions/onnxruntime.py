@@ -28,16 +28,17 @@ class OnnxRuntimeSession:
     def __init__(self, settings: SessionSettings) -> None:
         ort = _onnxruntime()
         providers = choose_providers(settings)
-        _check_available(settings, providers[0], ort.get_available_providers())
+        wanted, there = providers[0], ort.get_available_providers()
+        _check_available(settings, wanted, there)
         self._session = ort.InferenceSession(
             str(settings.graph),
             session_options(ort, settings),
-            providers=[(item.name, dict(item.options)) for item in providers],
+            providers=[(item.name, dict(item.options)) for item in providers if item.name in there],
         )
         self._running = threading.Lock()
         self.inputs = tuple(_spec(node) for node in self._session.get_inputs())
         self.outputs = tuple(_spec(node) for node in self._session.get_outputs())
-        self.device = _granted(settings, providers[0], self._session.get_providers())
+        self.device = _granted(settings, wanted, self._session.get_providers())
         self._names = [spec.name for spec in self.outputs]
 
     @contextmanager

@@ -1,0 +1,76 @@
+"""Triton's command line, environment, ports and options."""
+
+import socket
+from pathlib import Path
+
+import pytest
+from triptych_server.engine.command import triton_command, triton_environment
+from triptych_server.engine.options import EngineOptions
+from triptych_server.engine.ports import Ports, choose_ports
+from triptych_server.engine.triton import find_triton
+from triptych_server.errors import ConfigError, EngineError
+from triptych_server.repository import Repository
+
+REPOSITORY = Repository.locate()
+
+
+def command(**options):
+    return triton_command(EngineOptions(REPOSITORY, **options), find_triton(), Path("/merged"), Ports(1, 2, 3), "prefix_", "secret")
+
+
+def test_the_three_repositories_and_explicit_control_are_given():
+    arguments = command()
+    assert [item for item in arguments if item.startswith("--model-repository=")] == [
+        f"--model-repository={root}" for root in REPOSITORY.roots
+    ]
+    assert {"--model-control-mode=explicit", "--load-model=*", "--http-port=1", "--grpc-port=2", "--metrics-port=3"} <= set(arguments)
+    assert {f"--{service}-address=127.0.0.1" for service in ("http", "grpc", "metrics")} <= set(arguments)
+
+
+def test_a_profile_is_a_model_config_name_and_the_default_is_none():
+    assert "--model-config-name=openvino" in command(profile="openvino")
+    assert not any("model-config-name" in item for item in command())
+
+
+def test_control_apis_are_closed_with_a_key_when_others_can_reach_it():
+    closed = "model-repository,shared-memory,logging,trace:triptych-control=secret"
+    assert {f"--http-restricted-api={closed}", f"--grpc-restricted-protocol={closed}"} <= set(command(host="0.0.0.0"))
+    assert not any("restricted" in item for item in command(host="127.0.0.1"))
+    assert not any("restricted" in item for item in command(host="::1"))
+
+
+def test_stubs_find_this_python_and_nothing_else():
+    environment = triton_environment(find_triton(), {"PATH": "/bin", "PYTHONPATH": "/elsewhere", "HOME": "/home/x"})
+    first = Path(environment["PATH"].split(":")[0])
+    assert (first / "python3").exists()
+    assert "PYTHONPATH" not in environment
+    assert environment["HOME"] == "/home/x"
+
+
+def test_free_ports_are_distinct_and_chosen_ones_are_kept():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        wanted = probe.getsockname()[1]
+    ports = choose_ports(EngineOptions(REPOSITORY, http_port=wanted, grpc_port=0, metrics_port=0))
+    assert ports.http == wanted
+    assert len({ports.http, ports.grpc, ports.metrics}) == 3
+
+
+def test_a_taken_port_is_an_error_that_says_which():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(EngineError, match=f"port {port} for grpc on 127.0.0.1 cannot be used: Address already in use; .*--grpc-port"):
+            choose_ports(EngineOptions(REPOSITORY, http_port=0, grpc_port=port, metrics_port=0))
+
+
+def test_options_are_checked_early():
+    with pytest.raises(EngineError, match="expected 0"):
+        EngineOptions(REPOSITORY, http_port=70000)
+    with pytest.raises(EngineError, match="two services on one port"):
+        EngineOptions(REPOSITORY, http_port=8001)
+    with pytest.raises(ConfigError, match="unknown profile"):
+        EngineOptions(REPOSITORY, profile="coda")
+    with pytest.raises(EngineError, match="expected an IP address"):
+        _ = EngineOptions(REPOSITORY, host="my-host").is_local
