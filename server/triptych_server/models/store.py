@@ -1,0 +1,86 @@
+"""Graphs on disk: read with their sidecars, written beside the target and put in its place in one step."""
+
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import onnx
+from onnx import ModelProto
+
+from triptych_server.errors import ModelImportError
+
+EXTERNAL_ABOVE = 2**31 - 2**24  # bytes; a protobuf message ends at 2 GiB, the nodes need some of it
+_CHUNK = 2**22
+
+
+def read(source: Path) -> ModelProto:
+    """A graph without the weights in its sidecars; raises ModelImportError for what is no ONNX graph."""
+    if not source.is_file():
+        raise ModelImportError(f"there is no {source.name} in the model's folder; pull the model again")
+    try:
+        model = onnx.load(str(source), load_external_data=False)
+    except Exception as error:  # protobuf's error class depends on its implementation
+        raise ModelImportError(f"{source.name} cannot be read as an ONNX graph; pull the model again") from error
+    if not model.graph.output:
+        raise ModelImportError(f"{source.name} is no ONNX graph: it has no outputs; pull the model again")
+    return model
+
+
+def load_weights(model: ModelProto, source: Path) -> None:
+    """Put the weights of the sidecars of `source` into `model`."""
+    try:
+        onnx.load_external_data_for_model(model, str(source.parent))
+    except Exception as error:  # onnx raises unrelated classes here, by version
+        raise ModelImportError(f"a weights file that {source.name} names is missing or cut short; pull the model again") from error
+
+
+def fingerprint(bare: ModelProto, source: Path) -> str:
+    """SHA-256 of a graph's file and of the sidecars it names, in the order of their names."""
+    sidecars = {entry.value for t in bare.graph.initializer for entry in t.external_data if entry.key == "location"}
+    digest = hashlib.sha256()
+    for path in [source, *(source.parent / name for name in sorted(sidecars))]:
+        with path.open("rb") as file:
+            while chunk := file.read(_CHUNK):
+                digest.update(chunk)
+    return digest.hexdigest()
+
+
+@contextmanager
+def staged(model: ModelProto, target: Path, *, external_above: int = EXTERNAL_ABOVE) -> Iterator[Path]:
+    """Write `model` to a temporary folder beside `target` and yield its path; put it in place when the block ends without an error.
+
+    Weights of more than `external_above` bytes in all go to a sidecar `<target>.<hash>.data`, whose name is new for every content:
+    it is moved first, then the graph in one atomic step, so that whoever opens `target` finds the old or the new model whole.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    try:
+        staged_path, sidecar = folder / target.name, None
+        if sum(len(tensor.raw_data) for tensor in model.graph.initializer) > external_above:
+            sidecar = f"{target.name}.{_content(model)}.data"
+            onnx.save_model(
+                model, str(staged_path), save_as_external_data=True, all_tensors_to_one_file=True, location=sidecar, size_threshold=1024
+            )
+        else:
+            onnx.save_model(model, str(staged_path))
+        yield staged_path
+        if sidecar:
+            (folder / sidecar).replace(target.parent / sidecar)
+        staged_path.replace(target)
+        for old in target.parent.glob(f"{target.name}.*.data"):
+            if old.name != sidecar:
+                old.unlink(missing_ok=True)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _content(model: ModelProto) -> str:
+    """A short hash of the weights."""
+    digest = hashlib.sha256()
+    for tensor in model.graph.initializer:
+        digest.update(tensor.name.encode())
+        digest.update(tensor.raw_data)
+    return digest.hexdigest()[:12]
