@@ -6,7 +6,6 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 FOLDERS = ("model_repository", "python_models", "ensembles", "backends", "profiles", "demo/weights")
-WEIGHTS = {"model.onnx", "model.onnx.data", "tokenizer.json"}
 
 
 class RepositoryHook(BuildHookInterface):
@@ -19,7 +18,7 @@ class RepositoryHook(BuildHookInterface):
         root = Path(self.root)
         for folder in FOLDERS:
             for file in sorted((root / folder).rglob("*")):
-                pulled = file.name in WEIGHTS and not folder.startswith("demo")
+                pulled = not folder.startswith("demo") and (file.name.startswith("model.onnx") or file.name == "tokenizer.json")
                 if file.is_file() and not pulled and "__pycache__" not in file.parts:
                     name = file.relative_to(root).as_posix()
                     build_data["force_include"][str(file)] = f"triptych_server/_repository/{name}"

@@ -11,7 +11,7 @@ from triptych_server.errors import ConfigError
 
 ROOTS = ("model_repository", "python_models", "ensembles")
 FOLDERS = (*ROOTS, "backends", "profiles")
-WEIGHTS = ("model.onnx", "model.onnx.data", "tokenizer.json")
+WEIGHTS = ("model.onnx*", "tokenizer.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +77,10 @@ class Repository:
 
     def missing_weights(self) -> list[str]:
         """Files that are not in git and not in place yet, relative to the root; empty when every model can be loaded."""
-        files = [folder / "1" / "model.onnx" for folder in self.models() if folder.parent == self.networks]
-        files.append(self.python_models / "clip_tokenize" / "1" / "tokenizer.json")
+        models = {folder.name: folder for folder in self.models()}
+        files = [folder / "1" / "model.onnx" for folder in models.values() if folder.parent == self.networks]
+        if "clip_tokenize" in models:
+            files.append(models["clip_tokenize"] / "1" / "tokenizer.json")
         return [str(file.relative_to(self.root)) for file in files if not file.is_file()]
 
     def copy_to(self, target: Path, *, weights: bool = False) -> "Repository":

@@ -1,6 +1,7 @@
 """Locating and copying the repository."""
 
 import pytest
+
 from triptych_server.errors import ConfigError
 from triptych_server.repository import FOLDERS, Repository
 

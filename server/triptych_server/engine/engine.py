@@ -12,6 +12,7 @@ from typing import Self
 
 import platformdirs
 
+from triptych_server.configs.read import read_config
 from triptych_server.engine.backend_directory import build_backend_directory
 from triptych_server.engine.command import CONTROL_HEADER, triton_command, triton_environment
 from triptych_server.engine.log import PORT_TAKEN, TritonLog
@@ -20,7 +21,7 @@ from triptych_server.engine.ports import Ports, choose_ports
 from triptych_server.engine.readiness import HealthApi, not_ready
 from triptych_server.engine.shared_memory import new_prefix, remove_regions, remove_stale_regions
 from triptych_server.engine.triton import find_triton
-from triptych_server.errors import EngineError
+from triptych_server.errors import ConfigError, EngineError
 
 POLL_SECONDS = 0.1
 
@@ -158,23 +159,33 @@ class Engine:
         while time.monotonic() < deadline:
             if (code := self._process.poll()) is not None:
                 raise EngineError(self._died(code))
-            if api.is_live():
-                if api.is_ready():
-                    return
-                self._raise_failed_models(api)
+            if api.is_live() and self._all_ready(api):
+                return
             time.sleep(POLL_SECONDS)
         raise EngineError(f"Triton was not ready after {self.options.start_timeout:g} s; its log: {self._log.file}")
 
-    def _raise_failed_models(self, api: HealthApi) -> None:
-        """EngineError naming every model that failed; returns while some are still loading."""
+    def _all_ready(self, api: HealthApi) -> bool:
+        """Whether every model is ready; False while some still load; EngineError naming those that failed, and why."""
         assert self._log is not None
         index = api.index()
         if any(model.state in {"LOADING", "UNLOADING"} for model in index):
-            return
-        failed = not_ready(index, self._log.failures())
+            return False
+        expected = self.options.repository.models()
+        failed = not_ready(index, [folder.name for folder in expected], self._log.failures())
+        failed.update({folder.name: reason for folder in expected if folder.name in failed and (reason := self._config_error(folder))})
         if failed:
             reasons = "\n".join(f"  {name}: {reason}" for name, reason in sorted(failed.items()))
-            raise EngineError(f"{len(failed)} of {len(index)} models could not be loaded:\n{reasons}\nTriton's log: {self._log.file}")
+            raise EngineError(f"{len(failed)} of {len(expected)} models could not be loaded:\n{reasons}\nTriton's log: {self._log.file}")
+        return api.is_ready()
+
+    def _config_error(self, folder: Path) -> str:
+        """What is wrong with the config file that a model is served from; Triton itself says only that it could not read it."""
+        tuned = folder / "configs" / f"{self.options.profile}.pbtxt"
+        try:
+            read_config(tuned if tuned.is_file() else folder / "config.pbtxt")
+        except ConfigError as error:
+            return str(error)
+        return ""
 
     def _died(self, code: int) -> str:
         assert self._log is not None

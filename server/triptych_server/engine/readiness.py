@@ -3,7 +3,7 @@
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -50,14 +50,17 @@ class HealthApi:
             return 0
 
 
-def not_ready(index: list[ModelState], from_log: Mapping[str, str]) -> dict[str, str]:
-    """Models that are not ready, each with the best reason there is: the index's, the log's, or that there is none."""
+def not_ready(index: list[ModelState], expected: Iterable[str], from_log: Mapping[str, str]) -> dict[str, str]:
+    """Models that are expected but not ready, each with the best reason there is: the index's, the log's, or that there is none.
+
+    The index alone is asked, for the server calls itself ready even when it could not read a model's config.
+    """
+    states = {model.name: model for model in index}
     failed = {}
-    for model in index:
-        if model.state == "READY":
-            continue
-        reason = model.reason or from_log.get(model.name, "") or "Triton gives no reason; see its log"
-        failed[model.name] = _plain(reason)
+    for name in expected:
+        model = states.get(name, ModelState(name, "", ""))
+        if model.state != "READY":
+            failed[name] = _plain(model.reason or from_log.get(name, "") or "Triton gives no reason; see its log")
     return failed
 
 

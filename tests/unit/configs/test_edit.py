@@ -1,6 +1,7 @@
 """Editing a config that was written by hand."""
 
 import pytest
+
 from triptych_server.configs.edit import edit_config, set_dims, set_parameter
 from triptych_server.configs.read import parameters_of, parse_config
 from triptych_server.errors import ConfigError

@@ -1,7 +1,7 @@
 """Laying a profile's fragment over a model's config."""
 
 from triptych_server.configs.merge import merge_config
-from triptych_server.configs.read import parse_config, parameters_of
+from triptych_server.configs.read import parameters_of, parse_config
 
 BASE = parse_config(
     """

@@ -1,6 +1,7 @@
 """The committed configs of every profile, and the rules they keep."""
 
 import pytest
+
 from triptych_server.configs.profiles import check_profile, profile_names, render_profiles, stale_profiles, write_profiles
 from triptych_server.configs.read import parse_config, read_config
 from triptych_server.errors import ConfigError

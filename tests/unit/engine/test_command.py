@@ -4,6 +4,7 @@ import socket
 from pathlib import Path
 
 import pytest
+
 from triptych_server.engine.command import triton_command, triton_environment
 from triptych_server.engine.options import EngineOptions
 from triptych_server.engine.ports import Ports, choose_ports

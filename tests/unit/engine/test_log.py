@@ -7,7 +7,7 @@ from triptych_server.engine.readiness import ModelState, not_ready
 
 LINES = [
     'I1121 01:00:00.1 1 server.cc:1] "starting"',
-    "E1121 01:00:00.2 1 model_lifecycle.cc:642] \"failed to load 'clip_visual' version 1: Internal: ConfigError: clip_visual has no weights\"",
+    "E1121 01:00:00.2 1 model.cc:642] \"failed to load 'clip_visual' version 1: Internal: ConfigError: clip_visual has no weights\"",
     "E1121 01:00:00.3 1 model_repository_manager.cc:1460] \"Poll failed for model directory 'search_text': failed to read text proto\"",
 ]
 
@@ -26,10 +26,12 @@ def test_the_index_speaks_first_then_the_log():
         ModelState("search_text", "", ""),
         ModelState("odd", "", ""),
     ]
-    assert not_ready(index, load_failures(LINES)) == {
+    expected = ["clip_tokenize", "clip_visual", "search_text", "odd", "absent"]
+    assert not_ready(index, expected, load_failures(LINES)) == {
         "clip_visual": "ConfigError: no weights",
         "search_text": "failed to read text proto",
         "odd": "Triton gives no reason; see its log",
+        "absent": "Triton gives no reason; see its log",
     }
 
 

@@ -3,6 +3,7 @@
 import sys
 
 import pytest
+
 from triptych_server.engine.backend_directory import build_backend_directory
 from triptych_server.engine.triton import PYTHON, find_triton, python_of
 from triptych_server.errors import EngineError

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from triptych_server.serving.batching import batch_size, split, stack
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from triptych_server.errors import ConfigError
 from triptych_server.sessions import SessionSettings
 from triptych_server.sessions.onnxruntime_options import choose_providers

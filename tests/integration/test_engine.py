@@ -1,0 +1,167 @@
+"""The engine on the real Triton: starts, says which model failed and why, stops, and leaves nothing behind."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import tritonclient.grpc as triton_grpc
+
+from tests.support import graphs
+from tests.support.serving import add_model, empty_repository, options
+from triptych_server.engine import Engine
+from triptych_server.engine.triton import find_triton
+from triptych_server.errors import EngineError
+
+CONFIG = """
+backend: "{backend}"
+default_model_filename: "model.onnx"
+max_batch_size: 8
+input [ {{ name: "x" data_type: TYPE_UINT8 dims: [ 4 ] }} ]
+output [ {{ name: "y" data_type: {dtype} dims: [ {dim} ] }} ]
+instance_group [ {{ kind: KIND_CPU count: 1 }} ]
+{more}
+"""
+
+
+def config(backend="onnxruntime", dtype="TYPE_FP32", dim=4, more=""):
+    return CONFIG.format(backend=backend, dtype=dtype, dim=dim, more=more)
+
+
+def regions():
+    return {name for name in os.listdir("/dev/shm") if name.startswith(f"triptych_{os.stat('/proc/self/ns/pid').st_ino}_{os.getpid()}_")}
+
+
+def stubs(owner=None):
+    """Python stubs of the Tritons that a process started: this one's by default."""
+    found = set()
+    for cmdline in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            text = cmdline.read_bytes().decode(errors="replace")
+        except OSError:
+            continue
+        if "triton_python_backend_stub" in text and f"_{owner or os.getpid()}_" in text:
+            found.add(cmdline.parent.name)
+    return found
+
+
+def test_starts_serves_and_leaves_nothing_behind(tmp_path):
+    before = regions()
+    repository = empty_repository(tmp_path / "repository")
+    add_model(repository, "doubler", config(), graphs.doubler)
+    with Engine(options(repository, tmp_path)) as engine:
+        with triton_grpc.InferenceServerClient(engine.grpc_url.removeprefix("grpc://")) as client:
+            assert client.is_server_ready()
+            assert client.get_model_metadata("doubler").platform != ""
+        pid, scratch = engine.pid, [folder for folder in Path("/tmp").glob("triptych-*") if (folder / "backends").is_dir()]
+        assert regions() - before
+        assert stubs()
+    assert engine.pid is None
+    assert not Path(f"/proc/{pid}").exists()
+    assert regions() == before
+    assert not stubs()
+    assert scratch and not any(folder.exists() for folder in scratch if str(pid) in str(folder))
+    assert "doubler" in (tmp_path / "triton.log").read_text()
+    assert not list(repository.root.rglob("__pycache__"))
+
+
+@pytest.mark.parametrize(
+    ("broken", "graph", "reason"),
+    [
+        (config(dim=5), graphs.doubler, r"y has dims \[5\] in the config, but \[4\] in the graph"),
+        (config(dtype="TYPE_INT32"), graphs.doubler, "y is TYPE_INT32 in the config, but float32 in the graph"),
+        (config(more="max_queue_sise: 3"), graphs.doubler, "max_queue_sise"),
+        (config(backend="rknnn"), graphs.doubler, "unable to find backend library for backend 'rknnn'"),
+        (
+            config(more='parameters { key: "intra_op_threads" value { string_value: "1" } }'),
+            graphs.doubler,
+            "does not know parameter intra_op_threads",
+        ),
+        (
+            config(backend="openvino", more='parameters { key: "TARGET_DEVICE" value { string_value: "NPU" } }'),
+            graphs.doubler,
+            "asked for NPU but sees only",
+        ),
+    ],
+    ids=["dims", "dtype", "unknown field", "unknown backend", "unknown parameter", "missing device"],
+)
+def test_says_which_model_failed_and_why(tmp_path, broken, graph, reason):
+    repository = empty_repository(tmp_path / "repository")
+    add_model(repository, "good", config(), graphs.doubler)
+    add_model(repository, "broken", broken, graph)
+    with (
+        pytest.raises(EngineError, match=rf"(?s)1 of 2 models could not be loaded:\n  broken: .*{reason}") as failure,
+        Engine(options(repository, tmp_path)),
+    ):
+        pass
+    assert "Traceback" not in str(failure.value)
+    assert not regions() and not stubs()
+
+
+def test_missing_weights_are_said_before_anything_starts(tmp_path):
+    repository = empty_repository(tmp_path / "repository")
+    add_model(repository, "doubler", config())
+    with pytest.raises(EngineError, match=r"no weights yet: model_repository/doubler/1/model.onnx missing; `make demo`"):
+        Engine(options(repository, tmp_path)).start()
+    assert not (tmp_path / "triton.log").exists()
+
+
+def test_a_taken_port_is_an_error_and_nothing_starts(tmp_path):
+    repository = empty_repository(tmp_path / "repository")
+    add_model(repository, "doubler", config(), graphs.doubler)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(EngineError, match=f"port {taken.getsockname()[1]} for http"):
+            Engine(options(repository, tmp_path, http_port=taken.getsockname()[1])).start()
+    assert not stubs()
+
+
+def test_a_triton_that_dies_while_starting_is_reported_with_its_last_words(tmp_path):
+    repository = empty_repository(tmp_path / "repository")
+    add_model(repository, "doubler", config(), graphs.doubler)
+    home = tmp_path / "triton"
+    for file in ("bin/tritonserver", "backends/python/libtriton_python.so"):
+        (home / file).parent.mkdir(parents=True, exist_ok=True)
+        (home / file).touch()
+    (home / "backends/python/triton_python_backend_stub").symlink_to(find_triton().stub)
+    (home / "bin/tritonserver").write_text("#!/bin/sh\necho cannot open shared object\nexit 127\n")
+    (home / "bin/tritonserver").chmod(0o755)
+    with pytest.raises(EngineError, match=r"(?s)ended with code 127 while starting.*cannot open shared object"):
+        Engine(options(repository, tmp_path, triton=home)).start()
+
+
+def test_profiles_choose_the_config_by_name(tmp_path):
+    repository = empty_repository(tmp_path / "repository")
+    folder = add_model(repository, "doubler", config(), graphs.doubler)
+    (folder / "configs").mkdir()
+    (folder / "configs" / "openvino.pbtxt").write_text('name: "doubler"\n' + config("openvino"))
+    with Engine(options(repository, tmp_path, profile="openvino")) as engine:
+        client = triton_grpc.InferenceServerClient(engine.grpc_url.removeprefix("grpc://"))
+        assert client.get_model_config("doubler").config.backend == "openvino"
+        client.close()
+
+
+def test_a_second_engine_removes_what_a_killed_one_left(tmp_path):
+    repository = empty_repository(tmp_path / "repository")
+    add_model(repository, "doubler", config(), graphs.doubler)
+    script = (
+        "import sys, os, signal; from pathlib import Path; from tests.support.serving import options;"
+        "from triptych_server.engine import Engine; from triptych_server.repository import Repository;"
+        f"e = Engine(options(Repository(Path({str(repository.root)!r})), Path({str(tmp_path)!r}))); e.start();"
+        "os.kill(e.pid, signal.SIGKILL); print('killed', flush=True); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    child = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, cwd=Path(__file__).parents[2])
+    assert child.stdout.read() == b"killed\n"
+    assert child.wait() == -signal.SIGKILL
+    deadline = time.monotonic() + 30
+    while stubs(child.pid) and time.monotonic() < deadline:  # they notice by themselves that their server is gone
+        time.sleep(0.1)
+    stale = Path("/dev/shm") / f"triptych_{os.stat('/proc/self/ns/pid').st_ino}_{child.pid}_deadbeef_left"
+    stale.touch()
+    with Engine(options(repository, tmp_path)):
+        assert not [name for name in os.listdir("/dev/shm") if f"_{child.pid}_" in name]
