@@ -1,0 +1,1 @@
+"""Texts: a query (and its language) -> the int32 tokens that the text models take. Pure functions, no Triton."""
