@@ -1,51 +1,41 @@
-"""Tiny ONNX graphs for tests of sessions and backends."""
+"""Tiny graphs written by hand: nodes in, a model on disk out."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from numpy.typing import NDArray
+from onnx import NodeProto, TensorProto, helper, numpy_helper
+
+PICTURE = ("image", TensorProto.FLOAT, (1, 3, 32, 32))
 
 
-def save(target: Path, nodes: list[onnx.NodeProto], inputs: list, outputs: list, constants: dict[str, np.ndarray]) -> Path:
-    initializers = [numpy_helper.from_array(array, name) for name, array in constants.items()]
-    graph = helper.make_graph(nodes, "test", inputs, outputs, initializers)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
-    onnx.checker.check_model(model)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    onnx.save(model, target)
-    return target
+def write_graph(
+    path: Path,
+    nodes: Sequence[NodeProto],
+    *,
+    weights: Mapping[str, NDArray[Any]] | None = None,
+    inputs: Sequence[tuple[str, int, Sequence[int | str]]] = (PICTURE,),
+    output: tuple[str, Sequence[int | str]] = ("embedding", (1, 8)),
+    opset: int = 17,
+) -> Path:
+    """Write a graph of `nodes` with one float output; inputs are (name, TensorProto type, shape)."""
+    held = [numpy_helper.from_array(np.array(value, order="C"), name) for name, value in (weights or {}).items()]
+    given = [helper.make_tensor_value_info(*value) for value in inputs]
+    made = helper.make_tensor_value_info(output[0], TensorProto.FLOAT, list(output[1]))
+    graph = helper.make_graph(list(nodes), "test", given, [made], held)
+    onnx.save_model(helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8), str(path))
+    return path
 
 
-def doubler(target: Path) -> Path:
-    """x UINT8 [batch,4] -> y FP32 [batch,4], twice x."""
-    return save(
-        target,
-        [helper.make_node("Cast", ["x"], ["f"], to=TensorProto.FLOAT), helper.make_node("Mul", ["f", "two"], ["y"])],
-        [helper.make_tensor_value_info("x", TensorProto.UINT8, ["batch", 4])],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["batch", 4])],
-        {"two": np.float32([2])},
-    )
-
-
-def table(target: Path, rows: int = 4) -> Path:
-    """index INT32 [batch,1] -> row FP32 [batch,1,2]; an index of `rows` or more makes the whole run fail."""
-    return save(
-        target,
-        [helper.make_node("Gather", ["rows", "index"], ["row"], axis=0)],
-        [helper.make_tensor_value_info("index", TensorProto.INT32, ["batch", 1])],
-        [helper.make_tensor_value_info("row", TensorProto.FLOAT, ["batch", 1, 2])],
-        {"rows": np.arange(rows * 2, dtype=np.float32).reshape(rows, 2)},
-    )
-
-
-def matmul(target: Path, size: int = 256) -> Path:
-    """x FP32 [batch,size] -> y FP32 [batch,size] through random weights: bf16 and f32 differ visibly."""
-    weights = np.random.default_rng(0).standard_normal((size, size), dtype=np.float32)
-    return save(
-        target,
-        [helper.make_node("MatMul", ["x", "w"], ["y"])],
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", size])],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["batch", size])],
-        {"w": weights},
-    )
+def patches(seed: int = 1) -> tuple[list[NodeProto], dict[str, NDArray[Any]]]:
+    """Nodes and weights from `image` [B,3,32,32] to `pooled` [B,8,1,1]: a convolution, a nonlinearity and a mean."""
+    weights = {"kernel": np.random.default_rng(seed).normal(0, 0.3, (8, 3, 8, 8)).astype(np.float32)}
+    nodes = [
+        helper.make_node("Conv", ["image", "kernel"], ["features"], strides=[8, 8]),
+        helper.make_node("Tanh", ["features"], ["bounded"]),
+        helper.make_node("GlobalAveragePool", ["bounded"], ["pooled"]),
+    ]
+    return nodes, weights

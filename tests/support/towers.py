@@ -131,9 +131,7 @@ class MultilingualText(nn.Module):
         super().__init__()
         self.pad_id = pad_id
         self.tokens, self.positions = nn.Embedding(VOCABULARY, WIDTH), nn.Embedding(CONTEXT + pad_id + 1, WIDTH)
-        self.blocks = nn.ModuleList(
-            nn.TransformerEncoderLayer(WIDTH, 4, 2 * WIDTH, batch_first=True, activation="gelu") for _ in range(2)
-        )
+        self.blocks = nn.ModuleList(nn.TransformerEncoderLayer(WIDTH, 4, 2 * WIDTH, batch_first=True, activation="gelu") for _ in range(2))
         self.out = nn.Linear(WIDTH, DIM)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:

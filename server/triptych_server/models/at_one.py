@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from triptych_server.errors import ModelImportError
-from triptych_server.models.sessions import open_session
+from triptych_server.models.sessions import open_session, reason
 
 _LARGE = 4096  # elements; smaller weights are kept, they may be axes, shapes or indices
 _SHAPE_OPS = frozenset({"Shape", "Size"})
@@ -49,7 +49,7 @@ def run_at_one(model: ModelProto, feeds: Mapping[str, NDArray[np.generic]]) -> A
     try:
         results = dict(zip(outputs, open_session(probe, optimise=False).run(outputs, dict(feeds)), strict=True))
     except Exception as error:  # onnxruntime has no common base class for its own errors
-        raise NotFoldableError(f"onnxruntime cannot run the graph with batch 1: {_first_line(error)}") from error
+        raise NotFoldableError(f"onnxruntime cannot run the graph with batch 1: {reason(error)}") from error
     shapes = {name.removeprefix("shape::"): tuple(map(int, value)) for name, value in results.items() if name[:7] == "shape::"}
     shapes |= {tensor.name: tuple(tensor.dims) for tensor in graph.initializer}
     shapes |= {name: np.shape(value) for name, value in feeds.items()}
@@ -110,8 +110,3 @@ def _probe(model: ModelProto, keep: set[str], show: list[str]) -> ModelProto:
     inputs = [i for i in graph.input if i.name not in held]
     probe = helper.make_graph(nodes, "probe", inputs, outputs, weights)
     return helper.make_model(probe, opset_imports=model.opset_import, ir_version=model.ir_version, functions=model.functions)
-
-
-def _first_line(error: Exception) -> str:
-    """An error's text in one short line."""
-    return " ".join(str(error).split())[:300]

@@ -93,7 +93,7 @@ class Step:
     def add(self, op: str, inputs: Sequence[str], output: str = "", **attributes: Any) -> str:
         """A new node in this one's place; its output's name (a fresh one unless given)."""
         name = output or f"triptych::{self.index}:{len(self.nodes)}"
-        self.nodes.append(helper.make_node(op, list(inputs), [name], f"{self.node.name}::{len(self.nodes)}", **attributes))
+        self.nodes.append(helper.make_node(op, list(inputs), [name], f"{self.node.name}::{self.index}:{len(self.nodes)}", **attributes))
         return name
 
     def plan(self, *outputs: BatchAxis | None) -> Plan:

@@ -4,10 +4,11 @@ A plan is right when, for any batch, the node gives for each picture what it giv
 search accepts is correct, and a graph that mixes pictures is refused.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import prod
 
 import numpy as np
+from onnx import NodeProto
 
 from triptych_server.models.batch_axis import BATCH_VECTOR, BatchAxis, Plan, Step, rows_before
 
@@ -23,13 +24,22 @@ def _elementwise(step: Step) -> list[Plan]:
     home = homes.pop()
     if out[home.axis] != home.outer * home.inner:
         return []  # something else is broadcast along the batch
-    for name in step.node.input:
-        if name and step.axis(name) is None:
-            shape = step.shape(name)
-            place = home.axis - (len(out) - len(shape))
-            if place >= 0 and shape[place] != 1:
-                return []
-    return step.keep(home)
+    names = list(step.node.input)
+    for index, name in enumerate(names):
+        place = home.axis - (len(out) - len(step.shape(name))) if name else -1
+        if place < 0 or step.axis(name) is not None or step.shape(name)[place] == 1:
+            continue
+        if home.outer > 1 or home.inner == 1:
+            return []
+        # A constant for each head, the same for every picture: it is repeated, e.g. the query of SigLIP's attention pool.
+        names[index] = step.add("Tile", [name, _per_picture(step, [1] * len(step.shape(name)), place)])
+    if names == list(step.node.input):
+        return step.keep(home)
+    node = NodeProto()
+    node.CopyFrom(step.node)
+    node.input[:] = names
+    step.nodes.append(node)
+    return [step.plan(*(home for _ in node.output))]
 
 
 def _reshape(step: Step) -> list[Plan]:
@@ -78,9 +88,14 @@ def _concat(step: Step) -> list[Plan]:
 
 def _expanded(step: Step, name: str, axis: int) -> str:
     """A constant repeated along `axis` (of size 1) for every picture, e.g. the class token."""
-    shape = step.shape(name)
-    parts = [step.ints(shape[:axis])] * bool(axis) + [BATCH_VECTOR] + [step.ints(shape[axis + 1 :])] * (axis + 1 < len(shape))
-    return step.add("Expand", [name, step.add("Concat", parts, axis=0) if len(parts) > 1 else BATCH_VECTOR])
+    return step.add("Expand", [name, _per_picture(step, step.shape(name), axis)])
+
+
+def _per_picture(step: Step, sizes: Sequence[int], axis: int) -> str:
+    """`sizes` as a tensor, with the number of pictures at `axis`."""
+    before, after = sizes[:axis], sizes[axis + 1 :]
+    parts = [*([step.ints(before)] if before else []), BATCH_VECTOR, *([step.ints(after)] if after else [])]
+    return step.add("Concat", parts, axis=0) if len(parts) > 1 else BATCH_VECTOR
 
 
 def _expand(step: Step) -> list[Plan]:
@@ -132,13 +147,17 @@ def _gather_from_batch(step: Step, axis: BatchAxis, along: int) -> list[Plan]:
 def _gather_nd(step: Step) -> list[Plan]:
     data, index = step.node.input
     axis, at, dims = step.axis(data), step.axis(index), step.attribute("batch_dims", 0)
-    if at is None:
-        return []
     if axis is None:
-        return step.keep(at) if dims == 0 and at.axis < len(step.shape(index)) - 1 else []
+        return step.keep(at) if at is not None and dims == 0 and at.axis < len(step.shape(index)) - 1 else []
     if dims:
         return step.keep(axis) if axis == at and axis.axis < dims else []
-    rows, wanted = step.batch_first(data, step.shape(data)), step.batch_first(index, step.shape(index))
+    picked = step.shape(index)
+    if at is None:  # the same places for every picture
+        wanted = step.add("Reshape", [index, step.ints([1, *picked])])
+        wanted = step.add("Expand", [wanted, _per_picture(step, [1, *picked], 0)])
+    else:
+        wanted = step.batch_first(index, picked)
+    rows = step.batch_first(data, step.shape(data))
     return step.reshaped(step.add("GatherND", [rows, wanted], batch_dims=1), 1)
 
 
@@ -179,7 +198,7 @@ def _off_axis(step: Step) -> list[Plan]:
     name = step.node.input[0]
     axis = step.axis(name)
     along = step.value(1) if step.node.op_type == "CumSum" else step.attribute("axis", _AXIS.get(step.node.op_type, -1))
-    if axis is None or along is None or len(step.batched) > 1 or int(along) % len(step.shape(name)) == axis.axis:
+    if axis is None or along is None or len(step.batched) > 1 or int(np.ravel(along)[0]) % len(step.shape(name)) == axis.axis:
         return []
     return step.keep(axis)
 

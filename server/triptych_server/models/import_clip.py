@@ -5,14 +5,14 @@ the target's place before the new graph has agreed with the original on the same
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import NodeProto, TensorProto, helper
+from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from triptych_server.errors import ModelImportError
 from triptych_server.models import layouts, samples, store, surgery
@@ -22,6 +22,7 @@ from triptych_server.models.preprocess import Preprocess
 from triptych_server.models.served import Tower, original
 from triptych_server.models.verify import Embeddings, one_by_one
 
+Ask = Callable[[Mapping[str, NDArray[np.generic]]], NDArray[Any]]
 _PICTURE, _IDS, _MASK = "triptych::picture", "triptych::ids", "triptych::mask"
 
 
@@ -58,7 +59,7 @@ def import_visual(source: Path, target: Path, *, preprocess: Preprocess, externa
         )
     sha256 = store.fingerprint(model, source)
     pictures = samples.pictures(size)
-    tower = Tower(model, _embed_pictures(source, layout, preprocess, pictures))
+    tower = Tower(model, _embed_pictures(original(source, layout.output, target), layout, preprocess, pictures))
     store.load_weights(model, source)
     tower.cut_out(layout.output, {layout.input: _PICTURE}, "image")
     tower.free_batch({_PICTURE: _picture_feed(layout, preprocess, pictures[:1])}, layout.batch_fixed)
@@ -100,23 +101,20 @@ def import_textual(
         )
     sha256 = store.fingerprint(model, source)
     tokens = samples.token_rows(model.graph, layout.input, context_length, pad_id)
-    rule, kept, expected = _embed_tokens(source, layout, tokens, pad_id, mask)
+    rule, kept, expected = _embed_tokens(original(source, layout.output, target), layout, tokens, pad_id, mask)
     tower = Tower(model, expected)
     store.load_weights(model, source)
     names = {layout.input: _IDS} | ({layout.mask: _MASK} if layout.mask else {})
     tower.cut_out(layout.output, names, "tokens")
-    feeds = _token_feeds(layout, tokens[:1], kept[:1])
-    tower.free_batch({names[name]: value for name, value in feeds.items()}, layout.batch_fixed)
+    feeds = {names[name]: value for name, value in _token_feeds(layout, tokens[:1], kept[:1]).items()}
+    made, constants = _mask(tower, layout, rule, feeds, pad_id)
     graph = tower.model.graph
     nodes: list[NodeProto] = []
-    constants: list[TensorProto] = []
     if layout.dtype == TensorProto.INT32:
         surgery.rename(graph, {_IDS: "tokens"})
     else:
-        nodes = [helper.make_node("Cast", ["tokens"], [_IDS], "triptych::Cast.ids", to=layout.dtype)]
-    if layout.mask:
-        made, constants = mask_nodes(rule, "tokens", _MASK, layout.mask_dtype, pad_id, context_length)
-        nodes += made
+        nodes.append(helper.make_node("Cast", ["tokens"], [_IDS], "triptych::Cast.ids", to=layout.dtype))
+    nodes += made
     surgery.put_before(graph, nodes, constants)
     served = helper.make_tensor_value_info("tokens", TensorProto.INT32, ["batch", context_length])
     tower.finish(served, _metadata(layout.kind, sha256))
@@ -124,12 +122,11 @@ def import_textual(
     return _report(tower, layout.kind, context_length, rule, cosine, sha256, started)
 
 
-def _embed_pictures(source: Path, layout: VisualLayout, preprocess: Preprocess, pictures: NDArray[np.uint8]) -> Embeddings:
-    """The original's embeddings of pictures uint8 [N,S,S,3]. Its session dies here, before the weights are loaded again."""
-    ask = original(source)
+def _embed_pictures(ask: Ask, layout: VisualLayout, preprocess: Preprocess, pictures: NDArray[np.uint8]) -> Embeddings:
+    """The original's embeddings of pictures uint8 [N,S,S,3]; `ask` is its session, which dies before the weights are loaded again."""
 
     def embed(index: int) -> NDArray[Any]:
-        return ask(layout.output, {layout.input: _picture_feed(layout, preprocess, pictures[index : index + 1])})
+        return ask({layout.input: _picture_feed(layout, preprocess, pictures[index : index + 1])})
 
     return one_by_one(embed, len(pictures))
 
@@ -145,15 +142,14 @@ def _picture_feed(layout: VisualLayout, preprocess: Preprocess, pictures: NDArra
 
 
 def _embed_tokens(
-    source: Path, layout: TextualLayout, tokens: NDArray[np.int32], pad_id: int, mask: MaskRule | None
+    ask: Ask, layout: TextualLayout, tokens: NDArray[np.int32], pad_id: int, mask: MaskRule | None
 ) -> tuple[MaskRule, NDArray[np.int64], Embeddings]:
     """The mask's rule, the mask [N,L] by this rule, and the original's embeddings of `tokens` [N,L] under it."""
-    ask = original(source)
 
     def embed(rows: NDArray[np.int32], kept: NDArray[np.int64]) -> Embeddings:
         def one(index: int) -> NDArray[Any]:
             here = slice(index, index + 1)
-            return ask(layout.output, _token_feeds(layout, rows[here], kept[here]))
+            return ask(_token_feeds(layout, rows[here], kept[here]))
 
         return one_by_one(one, len(rows))
 
@@ -168,6 +164,21 @@ def _token_feeds(layout: TextualLayout, rows: NDArray[np.int32], kept: NDArray[n
     if layout.mask:
         feeds[layout.mask] = kept.astype(helper.tensor_dtype_to_np_dtype(layout.mask_dtype))
     return feeds
+
+
+def _mask(
+    tower: Tower, layout: TextualLayout, rule: MaskRule, feeds: dict[str, NDArray[np.generic]], pad_id: int
+) -> tuple[list[NodeProto], list[TensorProto]]:
+    """Set the tower's batch free, and give what makes its mask from `tokens`."""
+    if rule is MaskRule.ONES:  # as a constant, all that is computed from it folds away
+        ones = numpy_helper.from_array(np.asarray(feeds[_MASK]), _MASK)
+        tower.model.graph.initializer.append(ones)
+        if tower.free_batch({_IDS: feeds[_IDS]}, layout.batch_fixed):
+            return [], []
+        tower.model.graph.initializer.remove(ones)
+    else:
+        tower.free_batch(feeds, layout.batch_fixed)
+    return mask_nodes(rule, "tokens", _MASK, layout.mask_dtype, pad_id, feeds[_IDS].shape[1]) if layout.mask else ([], [])
 
 
 def _metadata(kind: str, sha256: str) -> Mapping[str, str]:

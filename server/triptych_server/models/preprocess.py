@@ -43,28 +43,48 @@ class Preprocess:
 
 
 def read_preprocess(model: Path) -> Preprocess:
-    """The preprocessing of a model folder: `visual/preprocess_cfg.json` (OpenCLIP's words), else what `config.json` says of it.
+    """The preprocessing of a model folder: `visual/preprocess_cfg.json` (OpenCLIP's words), then Hugging Face's
+    `preprocessor_config.json`, then `vision_cfg` in `config.json`; what none of them says is OpenCLIP's default.
 
-    Sizes may be a number or [height, width], which must be equal. What neither file says is OpenCLIP's default.
+    Sizes may be a number or [height, width], which must be equal. Raises ModelImportError for files that cannot be understood.
     """
     vision = _read(model / "config.json").get("vision_cfg") or {}
     if not isinstance(vision, dict):
         raise ModelImportError("config.json: vision_cfg is no object")
-    config = {"size": vision.get("image_size"), "mean": vision.get("image_mean"), "std": vision.get("image_std")}
-    config |= {"interpolation": vision.get("image_interpolation"), "resize_mode": vision.get("image_resize_mode")}
-    said = {key: value for key, value in config.items() if value is not None}
+    names = {"size": "image_size", "mean": "image_mean", "std": "image_std"}
+    names |= {"interpolation": "image_interpolation", "resize_mode": "image_resize_mode"}
+    said = {name: vision[key] for name, key in names.items() if vision.get(key) is not None}
+    said |= _huggingface(_read(model / "preprocessor_config.json"))
     said |= {key: value for key, value in _read(model / "visual" / "preprocess_cfg.json").items() if value is not None}
-    fields: dict[str, Any] = {}
+    if said.get("mode", "RGB") != "RGB":
+        raise ModelImportError(f"the model wants pictures in mode {said['mode']!r}; only RGB can be served")
+    fields: dict[str, Any] = {name: said[name] for name in ("interpolation", "resize_mode") if name in said}
     try:
         if "size" in said:
             fields["size"] = _side(said["size"])
-        for name in ("mean", "std"):
-            if name in said:
-                fields[name] = tuple(float(value) for value in said[name])
+        fields |= {name: tuple(float(value) for value in said[name]) for name in ("mean", "std") if name in said}
     except (TypeError, ValueError) as error:
-        raise ModelImportError("preprocess_cfg.json: expected numbers for size, mean and std") from error
-    fields |= {name: said[name] for name in ("interpolation", "resize_mode") if name in said}
+        raise ModelImportError("the preprocessing files of the model: expected numbers for size, mean and std") from error
     return Preprocess(**fields)
+
+
+def _huggingface(config: dict[str, Any]) -> dict[str, Any]:
+    """Hugging Face's words for the same: a shortest edge and a centre crop, or a height and width to squash to."""
+    if not config:
+        return {}
+    if not config.get("do_normalize", True):
+        raise ModelImportError(
+            "preprocessor_config.json: do_normalize is off; set image_mean and image_std to what the model was trained with"
+        )
+    size, crop = config.get("size"), config.get("crop_size")
+    cropped = bool(config.get("do_center_crop", crop is not None))
+    side = crop if cropped and crop is not None else size
+    if isinstance(side, dict):
+        side = [side["height"], side["width"]] if "height" in side else side.get("shortest_edge")
+    interpolation = {2: "bilinear", 3: "bicubic"}.get(config.get("resample", 3), f"PIL's {config.get('resample')}")
+    said = {"size": side, "mean": config.get("image_mean"), "std": config.get("image_std")}
+    said |= {"interpolation": interpolation, "resize_mode": "shortest" if cropped else "squash"}
+    return {name: value for name, value in said.items() if value is not None}
 
 
 def _side(size: object) -> int:

@@ -15,7 +15,7 @@ from triptych_server.errors import ModelImportError
 from triptych_server.models import store, surgery
 from triptych_server.models.at_one import NotFoldableError
 from triptych_server.models.batch import BatchNotFoundError, make_batch_dynamic
-from triptych_server.models.sessions import open_session
+from triptych_server.models.sessions import open_session, reason
 from triptych_server.models.verify import Embeddings, check_agreement, is_unit_length
 
 _MIN_OPSET = 13  # from here on softmax works along one axis and axes may be inputs
@@ -43,10 +43,10 @@ class Tower:
         surgery.rename(self.model.graph, {**free, **names, output: _POOLED})
         self.model = _upgraded(self.model)
 
-    def free_batch(self, feeds: Mapping[str, NDArray[np.generic]], fixed: bool) -> None:
+    def free_batch(self, feeds: Mapping[str, NDArray[np.generic]], fixed: bool) -> bool:
         """Make the batch dynamic, and all else fixed at the shapes of `feeds` (batch 1).
 
-        A graph whose batch is open already and that cannot be followed is left as it is: the check at the end decides.
+        A graph whose batch is open already and that cannot be followed is left as it is (False): the check at the end decides.
         """
         try:
             self.rewritten = make_batch_dynamic(self.model, feeds, _POOLED)
@@ -55,6 +55,8 @@ class Tower:
                 reason = f"the graph's batch is fixed at 1 and cannot be set free: {error}"
                 raise ModelImportError(f"{reason}; export it with a dynamic batch") from error
             _log.info("the batch was left as the exporter made it: %s", error)
+            return False
+        return True
 
     def finish(self, served: ValueInfoProto, metadata: Mapping[str, str]) -> None:
         """Set input, output (float32, unit length) and metadata."""
@@ -87,7 +89,7 @@ class Tower:
                 onnx.checker.check_model(str(path), full_check=True)
                 session = open_session(path)
             except Exception as error:  # onnx, its shape inference and onnxruntime have no common base class
-                raise ModelImportError(f"the imported graph is not valid: {' '.join(str(error).split())[:300]}") from error
+                raise ModelImportError(f"the imported graph is not valid: {reason(error, path)}") from error
             return check_agreement(lambda batch: run(session, "embedding", {name: batch}), rows, self.expected)
 
 
@@ -97,19 +99,30 @@ def run(session: Any, output: str, feeds: Mapping[str, NDArray[np.generic]]) -> 
     return result
 
 
-def original(source: Path) -> Callable[[str, Mapping[str, NDArray[np.generic]]], NDArray[Any]]:
-    """The original graph, ready to run: (output, feeds) -> that output. Raises ModelImportError where onnxruntime refuses it."""
+def original(source: Path, output: str, target: Path) -> Callable[[Mapping[str, NDArray[np.generic]]], NDArray[Any]]:
+    """The original graph, ready to run: feeds -> `output`. Where it has inputs that `output` does not need (two towers in one file),
+    the part that it does need, written for a moment beside `target`. Raises ModelImportError where onnxruntime refuses it.
+    """
+    model = store.read(source)
+    inputs = {value.name for value in model.graph.input}
+    surgery.keep_outputs(model.graph, [output])
     try:
-        session = open_session(source)
+        if inputs == {value.name for value in model.graph.input}:
+            session = open_session(source)
+        else:
+            store.load_weights(model, source)
+            with store.written(model, target) as part:
+                session = open_session(part)
+    except ModelImportError:
+        raise
     except Exception as error:  # onnxruntime has no common base class for its own errors
-        reason = " ".join(str(error).split()).replace(str(source.parent), "")[:300]
-        raise ModelImportError(f"onnxruntime cannot open {source.name}: {reason}; pull the model again") from error
+        raise ModelImportError(f"onnxruntime cannot open {source.name}: {reason(error, source)}; pull the model again") from error
 
-    def ask(output: str, feeds: Mapping[str, NDArray[np.generic]]) -> NDArray[Any]:
+    def ask(feeds: Mapping[str, NDArray[np.generic]]) -> NDArray[Any]:
         try:
             return run(session, output, feeds)
         except Exception as error:
-            raise ModelImportError(f"{source.name} does not run: {' '.join(str(error).split())[:300]}") from error
+            raise ModelImportError(f"{source.name} does not run: {reason(error, source)}") from error
 
     return ask
 

@@ -14,3 +14,9 @@ def open_session(model: ModelProto | Path, *, optimise: bool = True) -> onnxrunt
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     source = str(model) if isinstance(model, Path) else model.SerializeToString()
     return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+
+
+def reason(error: Exception, source: Path | None = None) -> str:
+    """What a runtime says is wrong, in one short line and without the folder of `source`."""
+    text = str(error).replace(f"{source.parent}/", "") if source else str(error)
+    return " ".join(text.split())[:300]

@@ -42,39 +42,51 @@ def fingerprint(bare: ModelProto, source: Path) -> str:
     sidecars = {entry.value for t in bare.graph.initializer for entry in t.external_data if entry.key == "location"}
     digest = hashlib.sha256()
     for path in [source, *(source.parent / name for name in sorted(sidecars))]:
-        with path.open("rb") as file:
-            while chunk := file.read(_CHUNK):
-                digest.update(chunk)
+        try:
+            with path.open("rb") as file:
+                while chunk := file.read(_CHUNK):
+                    digest.update(chunk)
+        except OSError as error:
+            raise ModelImportError(f"{path.name}, which belongs to {source.name}, cannot be read; pull the model again") from error
     return digest.hexdigest()
 
 
 @contextmanager
-def staged(model: ModelProto, target: Path, *, external_above: int = EXTERNAL_ABOVE) -> Iterator[Path]:
-    """Write `model` to a temporary folder beside `target` and yield its path; put it in place when the block ends without an error.
+def written(model: ModelProto, target: Path, *, external_above: int = EXTERNAL_ABOVE) -> Iterator[Path]:
+    """Write `model` under the target's name to a temporary folder beside `target`, which goes when the block ends.
 
-    Weights of more than `external_above` bytes in all go to a sidecar `<target>.<hash>.data`, whose name is new for every content:
-    it is moved first, then the graph in one atomic step, so that whoever opens `target` finds the old or the new model whole.
+    Weights of more than `external_above` bytes in all go to a sidecar `<target>.<hash>.data`; the model then no longer holds them.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    path = folder / target.name
     try:
-        staged_path, sidecar = folder / target.name, None
         if sum(len(tensor.raw_data) for tensor in model.graph.initializer) > external_above:
             sidecar = f"{target.name}.{_content(model)}.data"
-            onnx.save_model(
-                model, str(staged_path), save_as_external_data=True, all_tensors_to_one_file=True, location=sidecar, size_threshold=1024
-            )
+            onnx.save_model(model, str(path), save_as_external_data=True, location=sidecar, size_threshold=1024)
         else:
-            onnx.save_model(model, str(staged_path))
-        yield staged_path
-        if sidecar:
-            (folder / sidecar).replace(target.parent / sidecar)
-        staged_path.replace(target)
-        for old in target.parent.glob(f"{target.name}.*.data"):
-            if old.name != sidecar:
-                old.unlink(missing_ok=True)
+            onnx.save_model(model, str(path))
+        yield path
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def staged(model: ModelProto, target: Path, *, external_above: int = EXTERNAL_ABOVE) -> Iterator[Path]:
+    """Write `model` beside `target` and yield its path; put it in place when the block ends without an error.
+
+    A sidecar's name is new for every content: it is moved first, then the graph in one atomic step, so that whoever opens `target`
+    finds the old or the new model whole. Sidecars of the old one go last.
+    """
+    with written(model, target, external_above=external_above) as path:
+        yield path
+        sidecars = [file for file in path.parent.iterdir() if file != path]
+        for sidecar in sidecars:
+            sidecar.replace(target.parent / sidecar.name)
+        path.replace(target)
+        for old in target.parent.glob(f"{target.name}.*.data"):
+            if old.name not in {sidecar.name for sidecar in sidecars}:
+                old.unlink(missing_ok=True)
 
 
 def _content(model: ModelProto) -> str:

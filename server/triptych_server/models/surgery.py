@@ -95,7 +95,7 @@ def picture_scaling(
     if dtype == TensorProto.FLOAT:
         nodes[-1].output[0] = target
     else:
-        nodes.append(_node("Cast", names[3], target, to=dtype))
+        nodes.append(helper.make_node("Cast", [names[3]], [target], "triptych::Cast.half", to=dtype))
     return nodes, [scale, offset]
 
 

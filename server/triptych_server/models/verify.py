@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triptych_server.errors import ModelImportError
+from triptych_server.models.sessions import reason
 
 MIN_COSINE = 0.99999
 _UNIT = 1e-3  # how far from 1 a length may be that a graph gave in half precision
@@ -47,9 +48,7 @@ def check_agreement(run: Run, rows: NDArray[Any], expected: Embeddings) -> float
         try:
             found = np.concatenate([run(rows[at : at + batch]) for at in range(0, len(rows) - batch + 1, batch)])
         except Exception as error:  # onnxruntime has no common base class for its own errors
-            raise ModelImportError(
-                f"the imported graph does not run with a batch of {batch}: {' '.join(str(error).split())[:300]}"
-            ) from error
+            raise ModelImportError(f"the imported graph does not run with a batch of {batch}: {reason(error)}") from error
         if found.dtype != np.float32 or found.shape[1:] != reference.shape[1:] or not np.isfinite(found).all():
             raise ModelImportError(f"the imported graph gives {found.dtype} {list(found.shape)} in batches of {batch}; expected one finite "
                                    f"float32 embedding of {reference.shape[1]} per input")  # fmt: skip

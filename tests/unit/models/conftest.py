@@ -1,0 +1,19 @@
+"""Exports for the import's tests, each made once per run."""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def export(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Any]:
+    """Name -> tests.support.exports.Export; skips where torch or transformers are not installed."""
+    pytest.importorskip("torch", reason="torch is not installed: there is nothing to export with")
+    pytest.importorskip("transformers", reason="transformers is not installed: it is a reference")
+    pytest.importorskip("onnxscript", reason="onnxscript is not installed: torch exports with it")
+    from tests.support.exports import make
+
+    folder = tmp_path_factory.mktemp("exports")
+    return cache(lambda name: make(name, folder))
