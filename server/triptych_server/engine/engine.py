@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -172,20 +173,23 @@ class Engine:
             return False
         expected = self.options.repository.models()
         failed = not_ready(index, [folder.name for folder in expected], self._log.failures())
-        failed.update({folder.name: reason for folder in expected if folder.name in failed and (reason := self._config_error(folder))})
+        failed.update(
+            {folder.name: reason for folder in expected if folder.name in failed and (reason := self._own_reason(folder, failed))}
+        )
         if failed:
             reasons = "\n".join(f"  {name}: {reason}" for name, reason in sorted(failed.items()))
             raise EngineError(f"{len(failed)} of {len(expected)} models could not be loaded:\n{reasons}\nTriton's log: {self._log.file}")
         return api.is_ready()
 
-    def _config_error(self, folder: Path) -> str:
-        """What is wrong with the config file that a model is served from; Triton itself says only that it could not read it."""
+    def _own_reason(self, folder: Path, failed: Mapping[str, str]) -> str:
+        """What Triton does not tell of a failed model: what is wrong with its config file, or which step of an ensemble failed."""
         tuned = folder / "configs" / f"{self.options.profile}.pbtxt"
         try:
-            read_config(tuned if tuned.is_file() else folder / "config.pbtxt")
+            config = read_config(tuned if tuned.is_file() else folder / "config.pbtxt")
         except ConfigError as error:
             return str(error)
-        return ""
+        steps = sorted({step.model_name for step in config.ensemble_scheduling.step} & set(failed))
+        return f"needs {', '.join(steps)}" if steps else ""
 
     def _died(self, code: int) -> str:
         assert self._log is not None

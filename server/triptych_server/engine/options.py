@@ -6,6 +6,7 @@ from pathlib import Path
 
 from triptych_server.configs.profiles import DEFAULT_PROFILE, check_profile
 from triptych_server.errors import EngineError
+from triptych_server.hardware.recommend import AUTO, recommended_profile
 from triptych_server.repository import Repository
 
 HTTP_PORT, GRPC_PORT, METRICS_PORT = 8000, 8001, 8002
@@ -13,7 +14,8 @@ HTTP_PORT, GRPC_PORT, METRICS_PORT = 8000, 8001, 8002
 
 @dataclass(frozen=True, slots=True)
 class EngineOptions:
-    """How to run Triton. A port of 0 is any free one. Sizes are in bytes, times in seconds.
+    """How to run Triton. A port of 0 is any free one. Sizes are in bytes, times in seconds. The profile `auto` becomes the one
+    that is recommended for this machine.
 
     `triton` names a Triton (its folder or its binary) instead of the one that would be found. `control_key` opens the
     control, shared-memory, logging and trace APIs to requests that carry it when `host` is not loopback; None: a random one.
@@ -35,6 +37,8 @@ class EngineOptions:
     control_key: str | None = None
 
     def __post_init__(self) -> None:
+        if self.profile == AUTO:
+            object.__setattr__(self, "profile", recommended_profile())
         check_profile(self.repository, self.profile)
         ports = {"http_port": self.http_port, "grpc_port": self.grpc_port, "metrics_port": self.metrics_port}
         for name, port in ports.items():

@@ -20,6 +20,7 @@ from triptych_server.models.verify import Embeddings, check_agreement, is_unit_l
 
 _MIN_OPSET = 13  # from here on softmax works along one axis and axes may be inputs
 _UPGRADE_TO = 17
+_MIN_IR = 8  # what goes with opset 17; below 4 weights would have to be inputs as well
 _POOLED = "triptych::pooled"
 _log = logging.getLogger(__name__)
 
@@ -76,6 +77,7 @@ class Tower:
         graph.input.append(served)
         graph.output.append(helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["batch", dim]))
         surgery.prune(graph)
+        self.model.ir_version = max(self.model.ir_version, _MIN_IR)
         self.model.producer_name = "triptych"
         self.model.producer_version = ""
         del self.model.metadata_props[:]

@@ -64,6 +64,7 @@ def written(model: ModelProto, target: Path, *, external_above: int = EXTERNAL_A
         if sum(len(tensor.raw_data) for tensor in model.graph.initializer) > external_above:
             sidecar = f"{target.name}.{_content(model)}.data"
             onnx.save_model(model, str(path), save_as_external_data=True, location=sidecar, size_threshold=1024)
+            (folder / sidecar).chmod(path.stat().st_mode)  # onnx lets only its owner read it, and the server may be another
         else:
             onnx.save_model(model, str(path))
         yield path

@@ -21,17 +21,21 @@ Answer = Callable[[Arrays], Arrays]
 
 
 class MappedModel:
-    """Base of the Python models; a subclass says in `prepare` how one request is answered."""
+    """Base of the Python models; a subclass says in `prepare` how one request is answered.
 
-    def prepare(self, instance: Instance) -> Answer:
-        """Read the model's parameters and build the function that answers a request."""
+    The parameter `threads` (default 1) is read here; the others are the subclass's.
+    """
+
+    def prepare(self, instance: Instance, parameters: Mapping[str, str]) -> Answer:
+        """Build the function that answers a request from the model's parameters."""
         raise NotImplementedError
 
     def initialize(self, args: Mapping[str, str]) -> None:
         """Prepare; raises ConfigError, which Triton shows as the reason why the model is not loaded."""
         self._instance = Instance.from_args(args)
-        self._answer = self.prepare(self._instance)
         threads = self._instance.parameters.integer("threads", 1)
+        own = {key: value for key, value in self._instance.parameters.values.items() if key != "threads"}
+        self._answer = self.prepare(self._instance, own)
         self._workers = ThreadPoolExecutor(threads, thread_name_prefix=self._instance.model) if threads > 1 else None
 
     def execute(self, requests: Sequence[pb_utils.InferenceRequest]) -> None:

@@ -1,0 +1,76 @@
+"""A CLIP model in a folder as a hub gives it: both towers, the tokenizer, and the facts beside them."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from triptych_server.errors import ModelImportError
+from triptych_server.models.preprocess import Preprocess, read_preprocess
+
+PARTS = ("visual/model.onnx", "textual/model.onnx", "textual/tokenizer.json")
+
+
+@dataclass(frozen=True, slots=True)
+class ClipFolder:
+    """What serving needs to know beyond the graphs. `context_length` in tokens; `clean` is whitespace or canonicalize;
+    `language_prefix` is none or flores."""
+
+    visual: Path
+    textual: Path
+    tokenizer: Path
+    preprocess: Preprocess
+    context_length: int
+    pad_id: int
+    clean: str
+    language_prefix: str
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Read a folder in the layout of the hub's `immich-app` repositories. ModelImportError when a part is missing or odd."""
+        missing = [part for part in PARTS if not (folder / part).is_file()]
+        if missing:
+            raise ModelImportError(
+                f"{folder.name} is no CLIP model folder: {', '.join(missing)} missing; expected config.json, "
+                "visual/model.onnx, visual/preprocess_cfg.json, textual/model.onnx, textual/tokenizer.json and tokenizer_config.json"
+            )
+        text = _json(folder / "config.json").get("text_cfg") or {}
+        kwargs = text.get("tokenizer_kwargs") or {}
+        tokenizer = folder / "textual" / "tokenizer.json"
+        uses_flores = "nllb" in f"{folder.name} {text.get('hf_tokenizer_name', '')}".lower()
+        return cls(
+            visual=folder / "visual" / "model.onnx",
+            textual=folder / "textual" / "model.onnx",
+            tokenizer=tokenizer,
+            preprocess=read_preprocess(folder),
+            context_length=int(text.get("context_length") or 77),
+            pad_id=_pad_id(tokenizer, _json(folder / "textual" / "tokenizer_config.json").get("pad_token")),
+            clean="canonicalize" if kwargs.get("clean") == "canonicalize" else "whitespace",
+            language_prefix="flores" if uses_flores else "none",
+        )
+
+
+def _pad_id(tokenizer: Path, token: Any) -> int:
+    """The id of the pad token, which tokenizer_config.json gives as text or as an object with `content`; 0 when it names none."""
+    if token is None:
+        return 0
+    from tokenizers import Tokenizer
+
+    content = token["content"] if isinstance(token, dict) else token
+    found = Tokenizer.from_file(str(tokenizer)).token_to_id(content)
+    if found is None:
+        raise ModelImportError(f"tokenizer_config.json names the pad token {content!r}, which tokenizer.json does not know")
+    return int(found)
+
+
+def _json(file: Path) -> dict[str, Any]:
+    """A JSON object; {} where there is no such file."""
+    try:
+        content = json.loads(file.read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        raise ModelImportError(f"{file.name} is no JSON: {error}") from None
+    if not isinstance(content, dict):
+        raise ModelImportError(f"{file.name} holds no JSON object")
+    return content

@@ -1,0 +1,40 @@
+"""Put several files in place as one change: all of them, or none."""
+
+import contextlib
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+
+def replace_files(changes: Mapping[Path, Path]) -> None:
+    """Move each new file (value) to its target (key); both lie on one file system. If one move fails, those done are undone.
+
+    Whoever opens a target meanwhile finds the old or the new file whole.
+    """
+    mark = f".old-{secrets.token_hex(4)}"
+    kept: dict[Path, Path | None] = {}
+    try:
+        for target, new in changes.items():
+            kept[target] = _keep(target, mark)
+            new.replace(target)
+    except BaseException:
+        for target, old in kept.items():
+            if old is None:
+                target.unlink(missing_ok=True)
+            else:
+                old.replace(target)
+        raise
+    for old in filter(None, kept.values()):
+        with contextlib.suppress(FileNotFoundError):
+            old.unlink()
+
+
+def _keep(target: Path, mark: str) -> Path | None:
+    """A second name for the file that will be replaced; None when there is none yet."""
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        return None
+    old = target.with_name(f".{target.name}{mark}")
+    os.link(target, old)
+    return old
