@@ -1,0 +1,95 @@
+"""`python -m loadtest.bench [--quick]`: Triptych against the bare runtime and against a plain service, as ratios of one run.
+
+A ViT-B/32-sized CLIP with random weights is imported and served by the real Triton; every comparison measures ours and
+its baseline in turns (A, B, A, B, ...), so that a machine that slows down slows both.
+"""
+
+import argparse
+import os
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from loadtest.agreement import check_agreement
+from loadtest.contest import FULL, QUICK, Contest, Plan
+from loadtest.machine import describe_machine, describe_versions, has_amx
+from loadtest.perf_analyzer import PerfAnalyzer
+from loadtest.photos import Corpus, load_corpus
+from loadtest.preprocess_cost import measure_preprocessing
+from loadtest.random_clip import random_clip
+from loadtest.report import Row, print_lines, print_rows, write_report
+from loadtest.rows import preprocess_rows, search_rows
+from loadtest.services import ROOT, plain_service, triptych
+
+PROFILE = "openvino"
+CACHE = ROOT / ".cache" / "bench"
+REAL_PHOTOS = ROOT.parent / "shared" / "real" / "photos"
+NO_AMX = "This processor has no AMX: bf16 is about twice as fast as f32 here, not eight times. The goals of search_image assume AMX."
+
+
+def run_bench(plan: Plan, corpus: Corpus, console: Console) -> tuple[list[Row], dict[str, Any]]:
+    """Start everything, measure everything, stop everything; the rows, and the facts they stand on."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    facts: dict[str, Any] = {"machine": describe_machine(), "versions": describe_versions(), "profile": PROFILE, "plan": asdict(plan)}
+    facts["corpus"] = {"source": corpus.source, "photos": len(corpus.jpegs), "mean_bytes": corpus.mean_bytes, "digest": corpus.digest}
+    perf = PerfAnalyzer.find(CACHE)
+    console.print("measuring decoding", style="dim")
+    cost = measure_preprocessing(corpus.jpegs, plan.rounds)
+    console.print("importing a ViT-B/32 CLIP with random weights, starting Triton and the plain service", style="dim")
+    clip = random_clip(CACHE)
+    with tempfile.TemporaryDirectory(dir=CACHE) as name:
+        scratch = Path(name)
+        photos = scratch / "photos"
+        photos.mkdir()
+        corpus.write(photos)
+        threads = os.cpu_count() or 1
+        with triptych(clip, scratch, PROFILE) as ours, plain_service(clip / "visual" / "model.onnx", threads) as plain:
+            facts["precision"] = ours.precision
+            facts["smallest_cosine_to_plain"] = check_agreement(ours, plain, corpus.jpegs)
+            rows, found = search_rows(Contest(plan, ours, plain, photos, console), perf, cost)
+    return rows + preprocess_rows(cost), facts | found
+
+
+def print_facts(console: Console, facts: Mapping[str, Any]) -> None:
+    """The bounds, and where the time goes."""
+    limits = facts["limits"]
+    lines = [
+        ("photos per second", f"{limits['throughput']:.1f}, reached {100 * limits['share_of_throughput_limit']:.0f} %"),
+        ("lone request", f"{limits['latency_ms']:.1f} ms, of it {limits['runtime_lone_ms']:.1f} ms inference"),
+    ]
+    print_lines(console, "What this machine allows search_image: decoding and inference, nothing else", lines)
+    for load, use in facts["breakdown"].items():
+        lines = [(f"{role}, CPU", f"{spent:.2f} ms") for role, spent in sorted(use["cpu_ms"].items(), key=lambda item: -item[1])]
+        lines += [("idle cores", f"{100 * use['idle_share']:.0f} %"), ("p50, p99", f"{use['p50_ms']:.1f}, {use['p99_ms']:.1f} ms")]
+        for model, counted in use["models"].items():
+            figures = f"batch {counted['mean_batch']:.1f}, queue {counted['queue_ms']:.1f} ms, compute {counted['compute_ms']:.1f} ms"
+            lines.append((model, figures))
+        print_lines(console, f"One photo, {load}", lines)
+
+
+def main() -> None:
+    """Measure, print the tables, save the report."""
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--quick", action="store_true", help="two short turns of everything instead of five long ones")
+    arguments.add_argument("--photos", type=Path, default=REAL_PHOTOS, help="a folder of JPEGs; with fewer than 12, pictures are drawn")
+    arguments.add_argument("--output", type=Path, default=ROOT / "loadtest" / "reports" / "bench.json")
+    options = arguments.parse_args()
+    terminal = Console()
+    console, begin = Console(width=max(terminal.width, 120)), time.monotonic()  # narrower, the tables are no tables
+    rows, facts = run_bench(QUICK if options.quick else FULL, load_corpus(options.photos), console)
+    facts["seconds"] = round(time.monotonic() - begin)
+    write_report(options.output, rows, facts)
+    print_facts(console, facts)
+    print_rows(console, rows)
+    if not has_amx(facts["machine"]["flags"]):
+        console.print(NO_AMX)
+    console.print(f"saved to {options.output}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+"""Who burns the CPU: a server's process tree -> CPU seconds by role between two moments."""
+
+import contextlib
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import psutil
+
+STUB = "triton_python_backend_stub"
+
+
+@dataclass(frozen=True, slots=True)
+class CpuUse:
+    """CPU seconds (user and system) by role, and the wall seconds in which they were used."""
+
+    seconds: Mapping[str, float]
+    wall: float
+
+    def idle_share(self, cores: int) -> float:
+        """The part of all cores' time that none of these processes used, 0 to 1."""
+        return max(0.0, 1 - sum(self.seconds.values()) / (cores * self.wall))
+
+    def per_request_ms(self, requests_per_second: float) -> dict[str, float]:
+        """CPU milliseconds that each role spent on one request."""
+        requests = requests_per_second * self.wall
+        return {role: 1e3 * spent / requests for role, spent in self.seconds.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class CpuClock:
+    """A moment: CPU seconds so far by role."""
+
+    seconds: Mapping[str, float]
+    moment: float
+
+    @classmethod
+    def read(cls, roots: Mapping[str, int]) -> Self:
+        """`roots` names process ids. A child that is a Triton stub counts under its model's name, others under their root's."""
+        seconds: dict[str, float] = {}
+        for role, pid in roots.items():
+            root = psutil.Process(pid)
+            _add(seconds, role, root)
+            for child in root.children(recursive=True):
+                with contextlib.suppress(psutil.NoSuchProcess):  # it ended meanwhile
+                    _add(seconds, stub_model(child.cmdline()) or role, child)
+        return cls(seconds, time.perf_counter())
+
+    def until(self, later: "CpuClock") -> CpuUse:
+        """What was used between two readings of the same processes."""
+        used = {role: spent - self.seconds.get(role, 0.0) for role, spent in later.seconds.items()}
+        return CpuUse(used, later.moment - self.moment)
+
+
+def _add(seconds: dict[str, float], role: str, process: psutil.Process) -> None:
+    times = process.cpu_times()
+    seconds[role] = seconds.get(role, 0.0) + times.user + times.system
+
+
+def stub_model(command: list[str]) -> str | None:
+    """The model a Triton stub serves, from its first argument, <model>/<version>/<file>; None for any other process."""
+    if len(command) < 2 or Path(command[0]).name != STUB:
+        return None
+    return Path(command[1]).parents[1].name

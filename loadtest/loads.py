@@ -1,0 +1,48 @@
+"""One measured load: start the client's process, read clocks and counters around its measured time, take its result."""
+
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from loadtest.clients import STARTED, Load
+from loadtest.cpu import CpuClock, CpuUse
+from loadtest.services import ROOT, Service, TritonService, python_environment
+from loadtest.triton_stats import ModelUse, TritonStats
+
+
+@dataclass(frozen=True, slots=True)
+class LoadRun:
+    """What the client saw, what the processes burnt meanwhile, and, of Triton, what its models counted."""
+
+    load: Load
+    cpu: CpuUse
+    models: Mapping[str, ModelUse] = field(default_factory=dict)
+
+
+def run_load(service: Service, photos: Path, concurrency: int, warm_up: float, seconds: float) -> LoadRun:
+    """Send the photos of a folder to a service, `concurrency` at a time; RuntimeError when one request failed."""
+    is_triton = isinstance(service, TritonService)
+    command = [sys.executable, "-m", "loadtest.clients", "triton" if is_triton else "plain", "--url", service.url]
+    command += ["--photos", str(photos), "--concurrency", str(concurrency), "--warm-up", str(warm_up), "--seconds", str(seconds)]
+    client = subprocess.Popen(command, cwd=ROOT, env=python_environment(), stdout=subprocess.PIPE, text=True)
+    limit = threading.Timer(warm_up + seconds + 120, client.kill)  # a server that never answers must not hold the benchmark
+    limit.start()
+    try:
+        assert client.stdout is not None
+        roots = {"tritonserver" if is_triton else "plain service": service.pid, "client": client.pid}
+        if client.stdout.readline().strip() != STARTED:
+            raise RuntimeError(f"a request to {service.url} failed while warming up; the reason stands above")
+        stats, clock = TritonStats.read(service.url) if is_triton else None, CpuClock.read(roots)
+        result = client.stdout.readline()
+        if not result:
+            raise RuntimeError(f"a request to {service.url} failed; the reason stands above")
+        cpu = clock.until(CpuClock.read(roots))
+        models = stats.until(TritonStats.read(service.url)) if stats else {}
+        return LoadRun(Load.from_json(result), cpu, models)
+    finally:
+        client.kill()
+        client.wait()
+        limit.cancel()

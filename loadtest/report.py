@@ -1,0 +1,128 @@
+"""What the benchmark says in the end: series of measurements -> rows with a ratio and a goal -> a JSON file and a table."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any, Literal
+
+from rich.console import Console
+from rich.table import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Repeated measurements of one quantity."""
+
+    label: str
+    unit: str
+    values: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if not self.values or min(self.values) < 0:
+            raise ValueError(f"{self.label} has the values {self.values}; at least one is needed, and none below 0")
+
+    @property
+    def median(self) -> float:
+        """The middle one."""
+        return median(self.values)
+
+    @property
+    def spread(self) -> float:
+        """(highest - lowest) / median: how far the repeats lie apart."""
+        return (max(self.values) - min(self.values)) / self.median if self.median else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What a row must show: `of` its ratio or our own figure, at least (`>=`) or at most (`<=`) `limit`."""
+
+    limit: float
+    sense: Literal[">=", "<="]
+    of: Literal["ratio", "ours"] = "ratio"
+
+    def reached(self, value: float) -> bool:
+        """Whether `value` is good enough."""
+        return value >= self.limit if self.sense == ">=" else value <= self.limit
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table: ours against a baseline, measured in turns on the same machine.
+
+    A row without a goal stands for comparison. `bound` is the best ratio this machine could give at all, by what its
+    runtime and decoder do alone.
+    """
+
+    name: str
+    what: str
+    ours: Series
+    baseline: Series
+    goal: Goal | None = None
+    bound: float | None = None
+
+    @property
+    def ratios(self) -> tuple[float, ...]:
+        """Ours over the baseline's, pair by pair as they were measured after each other, which cancels slow drifts."""
+        if len(self.ours.values) == len(self.baseline.values):
+            return tuple(a / b for a, b in zip(self.ours.values, self.baseline.values, strict=True))
+        return (self.ours.median / self.baseline.median,)
+
+    @property
+    def ratio(self) -> float:
+        """The median of `ratios`."""
+        return median(self.ratios)
+
+    @property
+    def reached(self) -> bool | None:
+        """Whether the goal is met; None where there is none, for comparison only."""
+        if self.goal is None:
+            return None
+        return self.goal.reached(self.ratio if self.goal.of == "ratio" else self.ours.median)
+
+    def as_json(self) -> dict[str, Any]:
+        """Everything, with the derived figures written out."""
+        series = {
+            name: asdict(s) | {"median": s.median, "spread": s.spread} for name, s in (("ours", self.ours), ("baseline", self.baseline))
+        }
+        figures = {"ratio": self.ratio, "ratios": self.ratios, "bound": self.bound, "reached": self.reached}
+        return {"name": self.name, "what": self.what, **series, **figures, "goal": asdict(self.goal) if self.goal else None}
+
+
+def write_report(path: Path, rows: Sequence[Row], facts: Mapping[str, Any]) -> None:
+    """Save rows and facts (machine, versions, corpus, where the time goes) as JSON."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = {**facts, "rows": [row.as_json() for row in rows]}
+    path.write_text(json.dumps(content, indent=2, default=str) + "\n")
+
+
+def print_rows(console: Console, rows: Sequence[Row]) -> None:
+    """The table of goals; `best here` is the ratio that this machine allows at all."""
+    table = Table("what", "ours", "baseline", "ratio", "best here", "goal", "reached", title="Against the goals")
+    for row in rows:
+        spread = f" [dim]{min(row.ratios):.2f} to {max(row.ratios):.2f}[/]" if len(row.ratios) > 1 else ""
+        bound = "" if row.bound is None else f"{row.bound:.2f}"
+        verdict = {True: "[green]yes[/]", False: "[red]no[/]", None: ""}[row.reached]
+        what = f"{row.what}\n[dim]{row.ours.label} / {row.baseline.label}[/]"
+        table.add_row(what, _cell(row.ours), _cell(row.baseline), f"{row.ratio:.2f}{spread}", bound, _goal(row), verdict)
+    console.print(table)
+
+
+def print_lines(console: Console, title: str, lines: Sequence[tuple[str, str]]) -> None:
+    """A small table of names and figures."""
+    table = Table("where", "figure", title=title)
+    for name, figure in lines:
+        table.add_row(name, figure)
+    console.print(table)
+
+
+def _cell(series: Series) -> str:
+    spread = f" [dim]±{50 * series.spread:.0f} %[/]" if len(series.values) > 1 else ""
+    return f"{series.median:.3g} {series.unit}{spread}"
+
+
+def _goal(row: Row) -> str:
+    if row.goal is None:
+        return ""
+    return f"{row.goal.sense} {row.goal.limit:g}" + (f" {row.ours.unit}" if row.goal.of == "ours" else "")

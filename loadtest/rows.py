@@ -1,0 +1,75 @@
+"""The rows of the performance goals: what a contest measured -> ratios, bounds, and where the time of one photo goes."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from statistics import median
+from typing import Any
+
+from loadtest.contest import BATCH, VISUAL_IN_FLIGHT, Contest
+from loadtest.limits import Limits
+from loadtest.loads import LoadRun
+from loadtest.machine import usable_cores
+from loadtest.perf_analyzer import PerfAnalyzer
+from loadtest.preprocess_cost import PreprocessCost
+from loadtest.report import Goal, Row, Series
+
+IN_FLIGHT = 16
+OURS, PLAIN = "search_image", "plain service"
+
+
+def preprocess_rows(cost: PreprocessCost) -> list[Row]:
+    """What a 1440 px photo costs to turn into pixels, and how far from the full way both ways are."""
+    full = Series("full decode and bicubic", "ms", cost.plain_ms)
+    scaled, exact = Series("scaled", "ms", cost.scaled_ms), Series("exact", "ms", cost.exact_ms)
+    errors = Series("scaled", "/255", (cost.scaled_error,)), Series("exact", "/255", (cost.exact_error,))
+    return [
+        Row("preprocess_cpu", "preprocessing, CPU time per photo", scaled, full, Goal(5, "<=", "ours")),
+        Row("preprocess_cpu_exact", "preprocessing, CPU time per photo", exact, full),
+        Row("preprocess_error", "mean difference from the full way", *errors, Goal(1, "<=", "ours")),
+    ]
+
+
+def search_rows(contest: Contest, perf: PerfAnalyzer, cost: PreprocessCost) -> tuple[list[Row], dict[str, Any]]:
+    """Measure the rows that need the services, and the facts that explain them."""
+    ours, bare = contest.visual(perf)
+    visual = Series(f"perf_analyzer, {VISUAL_IN_FLIGHT} in flight", "/s", ours)
+    runtime = Series(f"benchmark_app, batch {BATCH}", "/s", bare)
+    lone = contest.runtime(1, "latency").latency_ms
+    limits = Limits.of(usable_cores(), median(cost.scaled_ms), runtime.median, lone)
+    many, many_plain = contest.search(IN_FLIGHT)
+    single, single_plain = contest.search(1)
+    rate, rate_plain = _throughputs(OURS, many), _throughputs(PLAIN, many_plain)
+    wait, wait_plain = _latencies(OURS, single), _latencies(PLAIN, single_plain)
+    bounds = limits.throughput / rate_plain.median, limits.latency_ms / wait_plain.median
+    rows = [
+        Row("visual_throughput", "images per second, network alone", visual, runtime, Goal(0.90, ">="), 1.0),
+        Row("search_throughput", f"photos per second, {IN_FLIGHT} in flight", rate, rate_plain, Goal(7, ">="), bounds[0]),
+        Row("search_latency", "median latency, 1 in flight", wait, wait_plain, Goal(0.35, "<="), bounds[1]),
+    ]
+    share = rate.median / limits.throughput
+    runs = {(OURS, IN_FLIGHT): many, (PLAIN, IN_FLIGHT): many_plain, (OURS, 1): single, (PLAIN, 1): single_plain}
+    return rows, {
+        "limits": asdict(limits) | {"runtime_lone_ms": lone, "share_of_throughput_limit": share},
+        "breakdown": {f"{service}, {count} in flight": breakdown(taken) for (service, count), taken in runs.items()},
+    }
+
+
+def breakdown(runs: Sequence[LoadRun]) -> dict[str, Any]:
+    """Where the time of one photo went, in the run of median throughput: CPU milliseconds by process, the share of all cores'
+    time that none of them used, and, of Triton's models, the mean batch and wall milliseconds queued and computed."""
+    run = sorted(runs, key=lambda r: r.load.throughput)[len(runs) // 2]
+    return {
+        "cpu_ms": run.cpu.per_request_ms(run.load.throughput),
+        "idle_share": run.cpu.idle_share(usable_cores()),
+        "p50_ms": run.load.percentile_ms(50),
+        "p99_ms": run.load.percentile_ms(99),
+        "models": {name: asdict(use) for name, use in run.models.items()},
+    }
+
+
+def _throughputs(label: str, runs: Sequence[LoadRun]) -> Series:
+    return Series(label, "/s", tuple(run.load.throughput for run in runs))
+
+
+def _latencies(label: str, runs: Sequence[LoadRun]) -> Series:
+    return Series(label, "ms", tuple(run.load.percentile_ms(50) for run in runs))

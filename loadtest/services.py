@@ -1,0 +1,97 @@
+"""The two contestants, started for the benchmark: Triptych's engine on a working copy, and the plain service."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from triptych_server.engine import Engine, EngineOptions
+from triptych_server.models.use import use_folder
+from triptych_server.repository import Repository
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A running service: where it listens (Triton: host:port of gRPC, else http://host:port) and its process."""
+
+    url: str
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class TritonService(Service):
+    """Ours; `graph` is the served visual tower and `precision` what clip_visual runs in."""
+
+    graph: Path
+    precision: str
+
+
+@contextmanager
+def triptych(clip: Path, scratch: Path, profile: str) -> Iterator[TritonService]:
+    """Import the CLIP folder into a copy of the repository below `scratch` and serve it."""
+    repository = Repository.locate(ROOT).copy_to(scratch / "repository")
+    use_folder(clip, repository)
+    options = EngineOptions(
+        repository=repository, profile=profile, http_port=0, grpc_port=0, metrics_port=0, log_file=scratch / "triton.log"
+    )
+    with Engine(options) as engine:
+        assert engine.pid is not None
+        url = engine.grpc_url.removeprefix("grpc://")
+        precision = precision_of("clip_visual", _fetch(engine.metrics_url, 10))  # Triton opens this port last
+        yield TritonService(url, engine.pid, repository.model("clip_visual") / "1" / "model.onnx", precision)
+
+
+def precision_of(model: str, metrics: str) -> str:
+    """The precision that a model says it runs in, from Triton's metrics page; ValueError when it does not say."""
+    for line in metrics.splitlines():
+        if line.startswith("triptych_device_info{") and f'model="{model}"' in line:
+            return line.split('precision="', 1)[1].split('"', 1)[0]
+    raise ValueError(f"the metrics have no triptych_device_info for {model}")
+
+
+@contextmanager
+def plain_service(model: Path, threads: int) -> Iterator[Service]:
+    """Start the baseline with a legacy visual tower and wait until it answers."""
+    port = _free_port()
+    url = f"http://127.0.0.1:{port}"
+    command = [sys.executable, "-m", "loadtest.baselines.plain_service", "--model", str(model)]
+    process = subprocess.Popen([*command, "--port", str(port), "--threads", str(threads)], cwd=ROOT, env=python_environment())
+    try:
+        _fetch(f"{url}/health", 120, process)
+        yield Service(url, process.pid)
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def python_environment() -> dict[str, str]:
+    """The environment in which a child finds the modules that this process has."""
+    return os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)])}
+
+
+def _fetch(url: str, patience: float, process: subprocess.Popen[bytes] | None = None) -> str:
+    """What a server that is starting answers, asked again for `patience` seconds; RuntimeError when that, or its process, ends."""
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline:
+        if process is not None and process.poll() is not None:
+            raise RuntimeError(f"the plain service ended with {process.returncode} while starting; its output stands above")
+        try:
+            with urllib.request.urlopen(url, timeout=5) as response:
+                return str(response.read().decode())
+        except OSError:
+            time.sleep(0.2)
+    raise RuntimeError(f"{url} did not answer within {patience:g} s")
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])

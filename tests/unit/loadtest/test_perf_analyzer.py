@@ -1,0 +1,75 @@
+"""perf_analyzer's CSV is read by column name; only a program that works, from a wheel that is the expected one, is run."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from loadtest import perf_analyzer
+from loadtest.perf_analyzer import PerfAnalyzer, PerfReport
+
+CSV = (Path(__file__).parent / "recorded" / "perf_analyzer.csv").read_text()
+
+
+def program(folder: Path, script: str) -> Path:
+    file = folder / "perf_analyzer"
+    file.write_text(f"#!/bin/sh\n{script}\n")
+    file.chmod(0o755)
+    return file
+
+
+def test_a_row_is_read_by_the_names_of_its_columns():
+    report = PerfReport.parse(CSV)
+    assert (report.concurrency, report.throughput) == (64, 6.7729)
+    assert (report.queue_us, report.compute_infer_us, report.network_us) == (815449, 921523, 1700540)
+    assert (report.p50_us, report.p99_us) == (3454408, 5253712)
+
+
+def test_columns_may_come_in_any_order():
+    names, figures = (line.split(",") for line in CSV.splitlines())
+    turned = "\n".join(",".join(reversed(line)) for line in (names, figures))
+    assert PerfReport.parse(turned) == PerfReport.parse(CSV)
+
+
+def test_a_missing_column_is_named():
+    with pytest.raises(ValueError, match="no column p99 latency"):
+        PerfReport.parse(CSV.replace("p99 latency", "p98 latency"))
+
+
+def test_a_csv_without_a_measurement_is_refused():
+    with pytest.raises(ValueError, match="has 0 rows"):
+        PerfReport.parse(CSV.splitlines()[0])
+
+
+def test_one_on_the_path_is_used(tmp_path, monkeypatch):
+    real = program(tmp_path, "echo 'Perf Analyzer Version 2.50'")
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    assert PerfAnalyzer.find(tmp_path / "cache") == PerfAnalyzer(real)
+
+
+def test_a_placeholder_on_the_path_is_passed_over(tmp_path):
+    assert not PerfAnalyzer(program(tmp_path, "exit 0")).works()
+
+
+def test_a_wheel_that_is_not_the_expected_one_is_removed(tmp_path, monkeypatch):
+    def download(command, **_):
+        (tmp_path / "cache" / "perf_analyzer" / perf_analyzer.WHEEL).write_bytes(b"something else")
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(perf_analyzer.shutil, "which", lambda _: None)
+    monkeypatch.setattr(perf_analyzer.subprocess, "run", download)
+    with pytest.raises(RuntimeError, match="sha256"):
+        PerfAnalyzer.find(tmp_path / "cache")
+    assert list((tmp_path / "cache").rglob("*.whl")) == []
+
+
+def test_the_report_is_taken_from_the_file_the_program_was_told_to_write(tmp_path):
+    script = f'while [ "$1" != -f ]; do shift; done\ncat > "$2" <<EOF\n{CSV}EOF'
+    report = PerfAnalyzer(program(tmp_path, script)).run("clip_visual", "127.0.0.1:1", concurrency=64, window_ms=1)
+    assert report == PerfReport.parse(CSV)
+
+
+def test_a_failed_run_says_what_the_program_said(tmp_path):
+    with pytest.raises(RuntimeError, match="ended with 99.*no such model"):
+        PerfAnalyzer(program(tmp_path, "echo no such model >&2; exit 99")).run("nope", "127.0.0.1:1", concurrency=1, window_ms=1)

@@ -1,0 +1,99 @@
+"""The arithmetic behind "where the time goes": CPU by process, Triton's counters, and the bounds of the machine."""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from loadtest.clients import Load
+from loadtest.cpu import CpuClock, CpuUse, stub_model
+from loadtest.limits import Limits
+from loadtest.loads import LoadRun
+from loadtest.machine import has_amx
+from loadtest.preprocess_cost import mean_difference
+from loadtest.rows import breakdown
+from loadtest.services import precision_of
+from loadtest.triton_stats import TritonStats
+
+RECORDED = Path(__file__).parent / "recorded"
+
+
+def test_cpu_is_counted_between_two_readings():
+    use = CpuClock({"server": 1.0, "stub": 2.0}, 10.0).until(CpuClock({"server": 1.5, "stub": 5.0, "new": 0.5}, 12.0))
+    assert use == CpuUse({"server": 0.5, "stub": 3.0, "new": 0.5}, 2.0)
+
+
+def test_idle_is_what_nobody_used_of_all_cores():
+    assert CpuUse({"a": 1.0, "b": 2.0}, 2.0).idle_share(cores=2) == pytest.approx(0.25)
+    assert CpuUse({"a": 4.1}, 2.0).idle_share(cores=2) == 0.0  # clocks are not exact
+
+
+def test_cpu_per_request_is_spread_over_those_answered_meanwhile():
+    assert CpuUse({"a": 1.0, "b": 0.5}, 2.0).per_request_ms(requests_per_second=50) == pytest.approx({"a": 10.0, "b": 5.0})
+
+
+def test_a_reading_covers_the_processes_it_was_given():
+    before = CpuClock.read({"me": os.getpid()})
+    sum(i * i for i in range(300_000))
+    assert before.until(CpuClock.read({"me": os.getpid()})).seconds["me"] > 0
+
+
+@pytest.mark.parametrize(
+    ("command", "model"),
+    [
+        (["/x/python/triton_python_backend_stub", "/r/python_models/clip_preprocess/1/model.py", "region"], "clip_preprocess"),
+        (["/x/python/triton_python_backend_stub", "/r/model_repository/clip_visual/1/model.onnx", "region"], "clip_visual"),
+        (["/usr/bin/python3", "/r/clip_visual/1/model.py"], None),
+        ([], None),
+    ],
+)
+def test_a_stub_counts_as_the_model_it_serves(command, model):
+    assert stub_model(command) == model
+
+
+def test_triton_counters_are_read_with_their_left_out_zeros():
+    stats = TritonStats.parse(json.loads((RECORDED / "triton_statistics.json").read_text()))
+    assert stats.counters["clip_textual"] == (0, 0, 0, 0, 0)
+    assert stats.counters["clip_preprocess"] == (3, 3, 3, 319215, 255380 + 115044692 + 26370)
+
+
+def test_means_are_of_what_happened_between_two_readings():
+    before = TritonStats({"visual": (10, 10, 10, 5_000_000, 5_000_000), "idle": (3, 3, 3, 1, 1)})
+    after = TritonStats({"visual": (42, 42, 14, 69_000_000, 37_000_000), "idle": (3, 3, 3, 1, 1), "ensemble": (4, 4, 0, 0, 8_000_000)})
+    uses = before.until(after)
+    assert uses.keys() == {"visual", "ensemble"}
+    assert (uses["visual"].requests, uses["visual"].mean_batch, uses["visual"].queue_ms, uses["visual"].compute_ms) == (32, 8.0, 2.0, 1.0)
+    assert (uses["ensemble"].mean_batch, uses["ensemble"].compute_ms) == (0.0, 2.0)
+
+
+def test_the_bounds_are_decoding_and_inference_and_nothing_else():
+    limits = Limits.of(cores=2, decode_ms=5.0, images_per_second=40.0, lone_ms=26.0)
+    assert limits.throughput == pytest.approx(2000 / (5 + 50))
+    assert limits.latency_ms == 31.0
+
+
+def test_the_breakdown_is_of_the_median_run():
+    runs = [LoadRun(Load(1.0, rate, (10.0, 20.0)), CpuUse({"stub": 1.0}, 1.0)) for rate in (50.0, 10.0, 20.0)]
+    assert breakdown(runs)["cpu_ms"] == pytest.approx({"stub": 50.0})
+
+
+def test_the_precision_is_read_from_the_metrics_of_the_right_model():
+    lines = [
+        'triptych_device_info{actual="CPU",instance="clip_textual_0_0",model="clip_textual",precision="f32",requested="CPU"} 1',
+        'triptych_device_info{actual="CPU",instance="clip_visual_0_0",model="clip_visual",precision="bf16",requested="CPU"} 1',
+    ]
+    assert precision_of("clip_visual", "\n".join(["# HELP triptych_device_info x", *lines])) == "bf16"
+    with pytest.raises(ValueError, match="no triptych_device_info for clip_visual"):
+        precision_of("clip_visual", lines[0])
+
+
+def test_only_amx_with_bf16_counts_as_amx():
+    assert has_amx(["avx512_bf16", "amx_bf16", "amx_tile"])
+    assert not has_amx(["avx512_bf16", "avx512_vnni"])
+
+
+def test_differences_are_not_lost_in_unsigned_arithmetic():
+    black, white = (lambda _, value=value: np.full((2, 2, 3), value, np.uint8) for value in (0, 255))
+    assert mean_difference(black, white, [b""]) == mean_difference(white, black, [b""]) == 255.0
