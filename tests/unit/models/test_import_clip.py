@@ -142,6 +142,34 @@ def test_old_and_new_opsets_are_imported(opset: int, tmp_path: Path) -> None:
     assert not report.normalised
 
 
+def test_weights_listed_as_inputs_are_no_inputs(tmp_path: Path) -> None:
+    """The first exporters listed every weight as an input too."""
+    nodes, weights = patches()
+    source = write_graph(tmp_path / "a.onnx", [*nodes, helper.make_node("Flatten", ["pooled"], ["embedding"])], weights=weights, opset=9)
+    model = onnx.load(str(source))
+    model.ir_version = 3
+    model.graph.input.append(helper.make_tensor_value_info("kernel", TensorProto.FLOAT, [8, 3, 8, 8]))
+    onnx.save(model, str(source))
+    import_visual(source, tmp_path / "model.onnx", preprocess=PREPROCESS)
+    assert [value.name for value in onnx.load(str(tmp_path / "model.onnx")).graph.input] == ["image"]
+
+
+def test_open_batch_that_cannot_be_followed_is_left_as_it_is(tmp_path: Path) -> None:
+    """An operator without a rule is no obstacle where the exporter left the batch open, as long as the check passes."""
+    nodes, weights = patches()
+    source = write_graph(
+        tmp_path / "a.onnx",
+        [*nodes, helper.make_node("Einsum", ["pooled", "w"], ["embedding"], equation="bchw,cd->bd")],
+        weights={**weights, "w": np.random.default_rng(0).normal(size=(8, 8)).astype(np.float32)},
+        inputs=[("image", TensorProto.FLOAT, ("batch", 3, 32, 32))],
+        output=("embedding", ("batch", 8)),
+    )
+    report = import_visual(source, tmp_path / "model.onnx", preprocess=PREPROCESS)
+    assert report.rewritten == 0
+    [found] = onnxruntime.InferenceSession(str(tmp_path / "model.onnx")).run(None, {"image": np.zeros((4, 32, 32, 3), np.uint8)})
+    assert found.shape == (4, 8)
+
+
 def test_half_precision_is_served_as_float(tmp_path: Path) -> None:
     source = write_graph(
         tmp_path / "a.onnx",

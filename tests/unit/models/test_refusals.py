@@ -63,6 +63,7 @@ def test_unknown_graph_is_told_what_it_has_and_what_is_known(tmp_path: Path, tar
     assert "token ids" in refused(lambda: import_textual(source, target, pad_id=0, context_length=16), target)
 
 
+@pytest.mark.filterwarnings("ignore")  # of the exporter
 def test_pooled_state_before_the_projection_is_no_embedding(tmp_path: Path, target: Path) -> None:
     pytest.importorskip("torch", reason="torch is not installed: there is nothing to export with")
     pytest.importorskip("transformers", reason="transformers is not installed")

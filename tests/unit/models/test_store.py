@@ -39,6 +39,7 @@ def test_large_weights_go_to_a_sidecar_that_moves_with_the_graph(tmp_path: Path)
     assert [file.name for file in whole.parent.iterdir()] == ["model.onnx"]
     [sidecar] = [file for file in split.parent.iterdir() if file != split]
     assert sidecar.stat().st_size >= 8 * 3 * 8 * 8 * 4
+    assert sidecar.stat().st_mode == split.stat().st_mode, "a server of another user must be able to read both"
     assert np.array_equal(embed(whole), embed(split))
     moved = split.parent.rename(tmp_path / "elsewhere")
     assert np.array_equal(embed(whole), embed(moved / "model.onnx"))
