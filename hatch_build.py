@@ -8,7 +8,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 FOLDERS = ("model_repository", "python_models", "ensembles", "backends", "profiles", "demo/weights")
 
 
-class RepositoryHook(BuildHookInterface):
+class RepositoryHook(BuildHookInterface[Any]):
     """Adds each file of FOLDERS as triptych_server/_repository/<same path>."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:

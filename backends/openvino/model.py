@@ -2,9 +2,12 @@
 
 from triptych_server.serving.network import NetworkBackend
 from triptych_server.sessions.openvino import open_session
+from triptych_server.sessions.protocol import Session, SessionSettings
 
 
 class TritonPythonModel(NetworkBackend):
     """The class that Triton's Python backend looks for."""
 
-    open_session = staticmethod(open_session)
+    def open(self, settings: SessionSettings) -> Session:
+        """Open the graph with this runtime."""
+        return open_session(settings)

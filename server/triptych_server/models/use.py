@@ -49,6 +49,7 @@ def use_folder(folder: Path, repository: Repository) -> Used:
         _write_configs(staged, source, visual.dim)
         changes = _changes(staged, repository)
         replace_files(changes)
+        _remove_old_sidecars(staged, repository)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     return Used(visual, textual, tuple(changes))
@@ -91,3 +92,12 @@ def _changes(staged: Repository, repository: Repository) -> dict[Path, Path]:
     files.sort(key=lambda file: (file.name == "model.onnx", str(file)))
     targets = {repository.root / file.relative_to(staged.root): file for file in files}
     return {target: new for target, new in targets.items() if not target.is_file() or not filecmp.cmp(target, new, shallow=False)}
+
+
+def _remove_old_sidecars(staged: Repository, repository: Repository) -> None:
+    """Weights files of the graph that was served before; the new graph names none of them."""
+    for network in ("clip_visual", "clip_textual"):
+        wanted = {file.name for file in (staged.networks / network / "1").glob("model.onnx*")}
+        for file in (repository.networks / network / "1").glob("model.onnx.*.data"):
+            if file.name not in wanted:
+                file.unlink(missing_ok=True)

@@ -9,7 +9,7 @@ from __future__ import annotations  # Triton adds its classes to pb_utils only a
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import ClassVar, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import triton_python_backend_utils as pb_utils
@@ -19,7 +19,7 @@ from triptych_server.serving import responses
 from triptych_server.serving.batching import batch_size, split, stack
 from triptych_server.serving.device_metric import publish_device
 from triptych_server.serving.instance import Instance, TensorConfig
-from triptych_server.sessions.protocol import Arrays, OpenSession, TensorSpec
+from triptych_server.sessions.protocol import Arrays, Session, SessionSettings, TensorSpec
 
 Requests: TypeAlias = "Sequence[tuple[pb_utils.InferenceRequest, Arrays]]"
 
@@ -33,9 +33,11 @@ NUMPY_TYPES = {
 
 
 class NetworkBackend:
-    """Base of the Python-based backends; a subclass names the runtime by `open_session`."""
+    """Base of the Python-based backends; a subclass says in `open` which runtime it is."""
 
-    open_session: ClassVar[OpenSession]
+    def open(self, settings: SessionSettings) -> Session:
+        """Open the model's graph; raises DeviceError when the device or precision asked for was not given."""
+        raise NotImplementedError
 
     def initialize(self, args: Mapping[str, str]) -> None:
         """Open the model's graph; raises what the session raises, which Triton shows as the reason why the model is not loaded."""
@@ -43,7 +45,7 @@ class NetworkBackend:
         settings = self._instance.session_settings()
         if not settings.graph.is_file():
             raise ConfigError(f"{self._instance.model} has no weights: `triptych models import FOLDER` puts them in place")
-        self._session = type(self).open_session(settings)
+        self._session = self.open(settings)
         _check_tensors(self._instance, self._instance.inputs, self._session.inputs)
         _check_tensors(self._instance, self._instance.outputs, self._session.outputs)
         device = self._session.device

@@ -1,6 +1,6 @@
 """What every runtime looks like from here: open with settings, run arrays through, say what device it really runs on, close."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -84,7 +84,3 @@ class Session(Protocol):
     def close(self) -> None:
         """Free the graph; nothing may run any more."""
         ...
-
-
-OpenSession = Callable[[SessionSettings], Session]
-"""Opens a runtime's session; raises DeviceError when the device or precision asked for was not given."""
