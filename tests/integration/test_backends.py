@@ -7,7 +7,7 @@ import pytest
 import tritonclient.grpc as triton_grpc
 from tritonclient.utils import InferenceServerException
 
-from tests.support import graphs
+from tests.support import runnable
 from tests.support.serving import add_model, empty_repository, options
 from triptych_server.engine import Engine
 
@@ -31,8 +31,8 @@ def client(tmp_path_factory):
     tmp = tmp_path_factory.mktemp("backends")
     repository = empty_repository(tmp / "repository")
     for backend in BACKENDS:
-        add_model(repository, f"{backend}_doubler", SHAPES.format(backend=backend) + DOUBLER, graphs.doubler)
-    add_model(repository, "table", SHAPES.format(backend="onnxruntime") + TABLE, graphs.table)
+        add_model(repository, f"{backend}_doubler", SHAPES.format(backend=backend) + DOUBLER, runnable.doubler)
+    add_model(repository, "table", SHAPES.format(backend="onnxruntime") + TABLE, runnable.table)
     with Engine(options(repository, tmp)) as engine, triton_grpc.InferenceServerClient(engine.grpc_url.removeprefix("grpc://")) as client:
         yield client
 

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -273,13 +274,22 @@ def test_the_command_line_embeds_searches_and_shows_the_status(engine, url, tmp_
     assert "clip_visual" in status.stdout
 
 
+@contextmanager
+def ended(process: subprocess.Popen[str]) -> Iterator[None]:
+    """A test that fails halfway must not leave the server, and with it the test run, waiting."""
+    try:
+        yield
+    finally:
+        process.terminate()
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
 def test_serve_says_where_it_answers_and_stops_when_told(demo_repository, tmp_path, number):
     ports = [f"--{service}-port=0" for service in ("http", "grpc", "metrics")]
     program = [sys.executable, "-c", "from triptych.cli import main; main()", "serve", *ports]
     command = [*program, "--repository", str(demo_repository.root), "--log-file", str(tmp_path / "triton.log"), "--profile", "cpu"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment) as process, ended(process):
         assert process.stdout is not None
         assert process.stdout.readline() == "serving with profile cpu at\n"
         grpc_url, http_url, metrics_url = (process.stdout.readline().strip() for _ in range(3))

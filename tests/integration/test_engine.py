@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import tritonclient.grpc as triton_grpc
 
-from tests.support import graphs
+from tests.support import runnable
 from tests.support.serving import add_model, empty_repository, options
 from triptych_server.engine import Engine
 from triptych_server.engine.triton import find_triton
@@ -60,7 +60,7 @@ def stubs(owner=None):
 def test_starts_serves_and_leaves_nothing_behind(tmp_path):
     before = regions()
     repository = empty_repository(tmp_path / "repository")
-    add_model(repository, "doubler", config(), graphs.doubler)
+    add_model(repository, "doubler", config(), runnable.doubler)
     with Engine(options(repository, tmp_path)) as engine:
         with triton_grpc.InferenceServerClient(engine.grpc_url.removeprefix("grpc://")) as client:
             assert client.is_server_ready()
@@ -90,8 +90,8 @@ BROKEN = {
 @pytest.mark.parametrize(("broken", "reason"), BROKEN.values(), ids=BROKEN)
 def test_says_which_model_failed_and_why(tmp_path, broken, reason):
     repository = empty_repository(tmp_path / "repository")
-    add_model(repository, "good", config(), graphs.doubler)
-    add_model(repository, "broken", broken, graphs.doubler)
+    add_model(repository, "good", config(), runnable.doubler)
+    add_model(repository, "broken", broken, runnable.doubler)
     with pytest.raises(EngineError, match=rf"(?s)1 of 2 models could not be loaded:\n  broken: .*{reason}") as failure:
         Engine(options(repository, tmp_path)).start()
     assert "Traceback" not in str(failure.value)
@@ -109,7 +109,7 @@ def test_missing_weights_are_said_before_anything_starts(tmp_path):
 
 def test_a_taken_port_is_an_error_and_nothing_starts(tmp_path):
     repository = empty_repository(tmp_path / "repository")
-    add_model(repository, "doubler", config(), graphs.doubler)
+    add_model(repository, "doubler", config(), runnable.doubler)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -120,7 +120,7 @@ def test_a_taken_port_is_an_error_and_nothing_starts(tmp_path):
 
 def test_a_triton_that_dies_while_starting_is_reported_with_its_last_words(tmp_path):
     repository = empty_repository(tmp_path / "repository")
-    add_model(repository, "doubler", config(), graphs.doubler)
+    add_model(repository, "doubler", config(), runnable.doubler)
     home = tmp_path / "triton"
     for file in ("bin/tritonserver", "backends/python/libtriton_python.so"):
         (home / file).parent.mkdir(parents=True, exist_ok=True)
@@ -134,7 +134,7 @@ def test_a_triton_that_dies_while_starting_is_reported_with_its_last_words(tmp_p
 
 def test_profiles_choose_the_config_by_name(tmp_path):
     repository = empty_repository(tmp_path / "repository")
-    folder = add_model(repository, "doubler", config(), graphs.doubler)
+    folder = add_model(repository, "doubler", config(), runnable.doubler)
     (folder / "configs").mkdir()
     (folder / "configs" / "openvino.pbtxt").write_text('name: "doubler"\n' + config("openvino"))
     with Engine(options(repository, tmp_path, profile="openvino")) as engine:
@@ -145,7 +145,7 @@ def test_profiles_choose_the_config_by_name(tmp_path):
 
 def test_a_second_engine_removes_what_a_killed_one_left(tmp_path):
     repository = empty_repository(tmp_path / "repository")
-    add_model(repository, "doubler", config(), graphs.doubler)
+    add_model(repository, "doubler", config(), runnable.doubler)
     script = (
         "import sys, os, signal; from pathlib import Path; from tests.support.serving import options;"
         "from triptych_server.engine import Engine; from triptych_server.repository import Repository;"

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from tests.support import graphs
+from tests.support import runnable
 from triptych_server.errors import ConfigError, DeviceError
 from triptych_server.sessions import SessionSettings
 from triptych_server.sessions import onnxruntime as ort_session
@@ -26,7 +26,7 @@ def opener(request):
 
 
 def test_runs_any_batch_size_and_describes_itself(opener, tmp_path):
-    session = opener(settings(graphs.doubler(tmp_path / "g.onnx")))
+    session = opener(settings(runnable.doubler(tmp_path / "g.onnx")))
     assert [(spec.name, spec.dtype, spec.shape) for spec in session.inputs] == [("x", np.uint8, (None, 4))]
     assert [(spec.name, spec.dtype, spec.shape) for spec in session.outputs] == [("y", np.float32, (None, 4))]
     assert session.device.actual == "CPU"
@@ -38,7 +38,7 @@ def test_runs_any_batch_size_and_describes_itself(opener, tmp_path):
 
 
 def test_threads_never_get_each_others_results(opener, tmp_path):
-    session = opener(settings(graphs.doubler(tmp_path / "g.onnx")))
+    session = opener(settings(runnable.doubler(tmp_path / "g.onnx")))
 
     def check(value):
         x = np.full((1 + value % 5, 4), value % 256, np.uint8)
@@ -51,7 +51,7 @@ def test_threads_never_get_each_others_results(opener, tmp_path):
 
 
 def test_a_failed_run_leaves_the_session_usable(opener, tmp_path):
-    session = opener(settings(graphs.doubler(tmp_path / "g.onnx")))
+    session = opener(settings(runnable.doubler(tmp_path / "g.onnx")))
     for _ in range(2 * session.concurrency):
         with pytest.raises(Exception), session.run({"x": np.zeros((1, 5), np.uint8)}):  # noqa: B017 the runtime's own
             pass
@@ -63,14 +63,14 @@ def test_a_failed_run_leaves_the_session_usable(opener, tmp_path):
 @pytest.mark.parametrize("opener", OPENERS.values(), ids=OPENERS)
 def test_a_typo_in_a_parameter_is_an_error(opener, tmp_path):
     with pytest.raises(ConfigError, match="does not know parameter num_thread; it knows"):
-        opener(settings(graphs.doubler(tmp_path / "g.onnx"), {"num_thread": "2"}))
+        opener(settings(runnable.doubler(tmp_path / "g.onnx"), {"num_thread": "2"}))
 
 
 @pytest.mark.parametrize(("hint", "reported"), [("f32", "f32"), ("bf16", "bf16")])
 def test_openvino_runs_the_precision_that_was_asked_for(tmp_path, hint, reported):
     if hint == "bf16" and "BF16" not in ov_session._openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
         pytest.skip("this CPU has no bf16")
-    graph = graphs.matmul(tmp_path / "g.onnx")
+    graph = runnable.matmul(tmp_path / "g.onnx")
     session = ov_session.open_session(settings(graph, {"INFERENCE_PRECISION_HINT": hint}))
     x = np.random.default_rng(1).standard_normal((2, 256), dtype=np.float32)
     with ort_session.open_session(settings(graph)).run({"x": x}) as exact, session.run({"x": x}) as outputs:
@@ -81,7 +81,7 @@ def test_openvino_runs_the_precision_that_was_asked_for(tmp_path, hint, reported
 
 def test_openvino_reports_bf16_by_default_where_the_cpu_has_it(tmp_path):
     capable = "BF16" in ov_session._openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    session = ov_session.open_session(settings(graphs.matmul(tmp_path / "g.onnx")))
+    session = ov_session.open_session(settings(runnable.matmul(tmp_path / "g.onnx")))
     assert session.device.precision == ("bf16" if capable else "f32")
 
 
@@ -96,11 +96,11 @@ def test_openvino_reports_bf16_by_default_where_the_cpu_has_it(tmp_path):
 )
 def test_openvino_refuses_options_with_a_reason(tmp_path, parameters, message):
     with pytest.raises(ConfigError, match=message):
-        ov_session.open_session(settings(graphs.doubler(tmp_path / "g.onnx"), parameters))
+        ov_session.open_session(settings(runnable.doubler(tmp_path / "g.onnx"), parameters))
 
 
 def test_openvino_honours_streams_and_threads(tmp_path):
-    graph = graphs.doubler(tmp_path / "g.onnx")
+    graph = runnable.doubler(tmp_path / "g.onnx")
     two = ov_session.open_session(settings(graph, {"NUM_STREAMS": "2", "INFERENCE_NUM_THREADS": "2"}))
     one = ov_session.open_session(settings(graph, {"NUM_STREAMS": "1"}))
     assert (one.concurrency, two.concurrency) == (2, 3)
@@ -112,12 +112,12 @@ def test_openvino_without_the_device_says_what_is_there(tmp_path, device):
     if device.rsplit(":", 1)[-1].split(",")[0] in there:
         pytest.skip(f"this machine has {device}")
     with pytest.raises(DeviceError, match=f"asked for {device} but sees only .*CPU"):
-        ov_session.open_session(settings(graphs.doubler(tmp_path / "g.onnx"), {"TARGET_DEVICE": device}))
+        ov_session.open_session(settings(runnable.doubler(tmp_path / "g.onnx"), {"TARGET_DEVICE": device}))
 
 
 @pytest.mark.parametrize("device", ["AUTO", "AUTO:CPU", "HETERO:CPU"])
 def test_openvino_virtual_devices_tell_where_they_run(tmp_path, device):
-    session = ov_session.open_session(settings(graphs.doubler(tmp_path / "g.onnx"), {"TARGET_DEVICE": device}))
+    session = ov_session.open_session(settings(runnable.doubler(tmp_path / "g.onnx"), {"TARGET_DEVICE": device}))
     assert (session.device.requested, session.device.actual) == (device, "CPU")
 
 
@@ -138,7 +138,7 @@ def test_onnxruntime_never_falls_back_in_silence(tmp_path, more, provider):
 
     if provider in onnxruntime.get_available_providers():
         pytest.skip(f"this onnxruntime has {provider}")
-    graph = graphs.doubler(tmp_path / "g.onnx")
+    graph = runnable.doubler(tmp_path / "g.onnx")
     with pytest.raises(DeviceError, match=f"{provider} was asked for, but this onnxruntime has only .*install"):
         ort_session.open_session(settings(graph, **more))
     device = ort_session.open_session(settings(graph, {"allow_fallback": "true"}, **more)).device
