@@ -23,9 +23,12 @@ class Connection:
     tls: TLS | None = None
 
     def __post_init__(self) -> None:
-        if self.tls is not None and not self.endpoint.secure:
+        if self.tls is None:
+            return
+        if not self.endpoint.secure:
             secure = f"{self.endpoint.scheme}s://{self.endpoint.address}"
             raise InvalidInput(f"TLS options were given for {self.endpoint}, which is not encrypted; use {secure}")
+        self.tls.context()  # gRPC would only log that a certificate is unusable, and call the server unreachable
 
 
 class Transport(Protocol):

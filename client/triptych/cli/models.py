@@ -1,0 +1,31 @@
+"""`triptych models`: bring models of one's own into the repository."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from triptych.cli.console import err
+from triptych.cli.server_side import server_side
+
+
+def build() -> typer.Typer:
+    """The group of commands."""
+    app = typer.Typer(name="models", help="Models in the repository.", no_args_is_help=True)
+    app.command("import")(import_)
+    return app
+
+
+def import_(
+    folder: Annotated[Path, typer.Argument(help="A CLIP as a hub gives it: config.json, visual/, textual/.", show_default=False)],
+    repository: Annotated[Path | None, typer.Option(help="Folder with model_repository, python_models, ensembles.")] = None,
+) -> None:
+    """Check a model against its original, bring it into the served form, and put it in place."""
+    with server_side():
+        from triptych_server.models.use import use_folder
+        from triptych_server.repository import Repository
+
+        target = Repository.locate(repository)
+        with err().status(f"importing {folder}"):
+            use_folder(folder, target)
+    typer.echo(f"{folder} is in place; restart the server to use it")

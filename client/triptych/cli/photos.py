@@ -1,0 +1,24 @@
+"""Photos in folders: what is embedded when a folder is named."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from triptych.cli.console import CommandError
+
+EXTENSIONS = frozenset({".jpg", ".jpeg", ".jpe", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"})
+
+
+def photos_in(folder: Path) -> list[Path]:
+    """Every photo below a folder, by its extension, in order of name; hidden files and folders are left out."""
+    if not folder.is_dir():
+        raise CommandError(f"{folder} is no folder")
+    found = (path for path in folder.rglob("*") if path.suffix.lower() in EXTENSIONS and path.is_file())
+    photos = sorted(path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts))
+    if not photos:
+        raise CommandError(f"there is no photo in {folder}; looked for {', '.join(sorted(EXTENSIONS))}")
+    return photos
+
+
+def photos_of(paths: Iterable[Path]) -> list[Path]:
+    """Files as they are named, and the photos of folders, in the order given."""
+    return [photo for path in paths for photo in (photos_in(path) if path.is_dir() else [path])]

@@ -1,0 +1,76 @@
+"""`triptych serve`: start Triton on the model repository, say where it answers, stop it in order."""
+
+import signal
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Any
+
+import typer
+
+from triptych.cli.console import CommandError, err
+from triptych.cli.server_side import server_side
+
+
+def serve(
+    profile: Annotated[str | None, typer.Option(help="Hardware profile, such as cpu or openvino.")] = None,
+    repository: Annotated[Path | None, typer.Option(help="Folder with model_repository, python_models, ensembles.")] = None,
+    triton: Annotated[Path | None, typer.Option(help="Triton to run: its folder or its binary.")] = None,
+    host: Annotated[str | None, typer.Option(help="Address to bind to; other than loopback opens it to the network.")] = None,
+    http_port: Annotated[int | None, typer.Option(min=0, max=65535, help="0: any free port.", show_default="8000")] = None,
+    grpc_port: Annotated[int | None, typer.Option(min=0, max=65535, help="0: any free port.", show_default="8001")] = None,
+    metrics_port: Annotated[int | None, typer.Option(min=0, max=65535, help="0: any free port.", show_default="8002")] = None,
+    log_file: Annotated[Path | None, typer.Option(help="Where Triton's log goes.")] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Let Triton log every request.")] = False,
+    control_key: Annotated[
+        str | None,
+        typer.Option(envvar="TRIPTYCH_CONTROL_KEY", help="Opens the control APIs to who sends it, when not on loopback."),
+    ] = None,
+) -> None:
+    """Start Triton and keep it running until Ctrl-C."""
+    with server_side():
+        from triptych_server.engine import Engine, EngineOptions
+        from triptych_server.repository import Repository
+
+        given: dict[str, Any] = {
+            "profile": profile,
+            "triton": triton,
+            "host": host,
+            "http_port": http_port,
+            "grpc_port": grpc_port,
+            "metrics_port": metrics_port,
+            "log_file": log_file,
+            "log_verbose": verbose,
+            "control_key": control_key,
+        }
+        chosen = {name: value for name, value in given.items() if value is not None}  # the engine has the defaults
+        options = EngineOptions(Repository.locate(repository), **chosen)
+        _stop_on_signals()
+        engine = Engine(options)
+        try:
+            with err().status("starting Triton and loading the models"):
+                engine.start()
+            addresses = (engine.grpc_url, engine.http_url, engine.metrics_url)
+            print(f"serving with profile {options.profile} at", *addresses, sep="\n  ", flush=True)
+            code = engine.wait()
+        except _Stop:
+            print("stopping", flush=True)
+            return
+        finally:
+            engine.stop()
+        raise CommandError(f"Triton ended by itself, with code {code}; its log: {engine.log_file}")
+
+
+class _Stop(BaseException):
+    """SIGINT or SIGTERM: like KeyboardInterrupt, no `except Exception` may swallow it."""
+
+
+def _stop_on_signals() -> None:
+    """The first signal stops the engine; later ones are ignored, so that stopping, which has its own limit, is not cut short."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise _Stop
+
+    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGTERM, stop)

@@ -1,0 +1,75 @@
+"""`triptych status`: one row per model: state, device asked and got, load."""
+
+import dataclasses
+import json
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from triptych.cli import options
+from triptych.cli.console import err, fail, out
+from triptych.status import ModelStatus, ServerStatus
+
+ABSENT = "-"
+
+
+def status(
+    url: options.Url = options.URL,
+    metrics_url: Annotated[
+        str | None,
+        typer.Option(envvar="TRIPTYCH_METRICS_URL", help="Triton's metrics.", show_default="port 8002 of the same host"),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    timeout: options.Timeout = 10.0,
+    header: options.Header = None,
+    tls_root: options.TlsRoot = None,
+    tls_certificate: options.TlsCertificate = None,
+    tls_key: options.TlsKey = None,
+) -> None:
+    """Show what every model of a server is doing. Exit code 1 when one is not ready."""
+    with options.client(url, timeout, header, tls_root, tls_certificate, tls_key, metrics_url) as client:
+        server = client.server_status()
+    if as_json:
+        typer.echo(json.dumps(dataclasses.asdict(server), indent=2))
+    else:
+        out().print(_table(server))
+        if server.note:
+            err().print(f"note: {server.note}", markup=False, soft_wrap=True)
+    waiting = [model for model in server if not model.ready]
+    if waiting:
+        reasons = "; ".join(f"{model.name} is {model.state}" + (f" ({model.reason})" if model.reason else "") for model in waiting)
+        raise typer.Exit(fail(f"{len(waiting)} of {len(server)} models are not ready: {reasons}"))
+
+
+def _table(server: ServerStatus) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ("model", "state", "profile", "device", "precision"):
+        table.add_column(title, overflow="fold")
+    for title in ("instances", "mean batch", "p50 ms", "count"):
+        table.add_column(title, justify="right")
+    for model in server:
+        table.add_row(
+            Text(model.name),
+            Text(model.state, style="green" if model.ready else "red"),
+            model.profile or ABSENT,
+            _device(model),
+            model.precision or ABSENT,
+            _number(model.instances, "d"),
+            _number(model.mean_batch, ".1f"),
+            _number(model.p50_ms, ".1f"),
+            _number(model.count, "d"),
+        )
+    return table
+
+
+def _device(model: ModelStatus) -> Text:
+    """What was got; where it is not what was asked for, both."""
+    if model.fallback:
+        return Text(f"{model.device_requested or ABSENT} -> {model.device_actual or ABSENT}", style="yellow")
+    return Text(model.device_actual or ABSENT)
+
+
+def _number(value: float | None, form: str) -> str:
+    return ABSENT if value is None else format(value, form)
