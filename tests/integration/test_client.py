@@ -5,6 +5,7 @@ import inspect
 import io
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -19,7 +20,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.support.serving import options
+from tests.support.serving import CHECKOUT, options
 from triptych import (
     AsyncClient,
     Client,
@@ -301,3 +302,27 @@ def test_serve_says_where_it_answers_and_stops_when_told(demo_repository, tmp_pa
     assert (process.returncode, printed, told) == (0, "stopping\n", "")
     with pytest.raises(ServerUnreachable), Client(grpc_url) as client:
         client.embed_text("x", timeout=5)
+
+
+def examples() -> list[str]:
+    """The runnable Python of docs/client.md: every block that talks to the server on this machine."""
+    text = (CHECKOUT.root / "docs" / "client.md").read_text(encoding="utf-8")
+    return [block for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if "127.0.0.1" in block]
+
+
+@pytest.mark.parametrize("number", range(len(examples())))
+def test_the_examples_of_the_documentation_run(engine, tmp_path, number):
+    (tmp_path / "album").mkdir()
+    for name in ("photo.jpg", "album/1.jpg", "album/2.jpg"):
+        picture(len(name)).save(tmp_path / name)
+    (tmp_path / "album" / "broken.jpg").write_bytes(b"no picture")
+    served = {"grpc://127.0.0.1:8001": engine.grpc_url, "http://127.0.0.1:8000": engine.http_url}
+    example = examples()[number].replace("http://127.0.0.1:8002/metrics", engine.metrics_url)
+    for shown, real in served.items():
+        example = example.replace(shown, real)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    run = subprocess.run(
+        [sys.executable, "-W", "error", "-c", example], cwd=tmp_path, capture_output=True, text=True, check=False, env=environment
+    )
+    assert (run.returncode, run.stderr) == (0, "")
+    assert run.stdout
