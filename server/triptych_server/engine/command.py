@@ -9,6 +9,7 @@ from triptych_server.configs.profiles import DEFAULT_PROFILE
 from triptych_server.engine.options import EngineOptions
 from triptych_server.engine.ports import Ports
 from triptych_server.engine.triton import Triton
+from triptych_server.serving.instance import PROFILE_VARIABLE
 
 CLOSED_APIS = "model-repository,shared-memory,logging,trace"
 CONTROL_HEADER = "triptych-control"
@@ -46,8 +47,8 @@ def triton_command(options: EngineOptions, triton: Triton, backends: Path, ports
     return command
 
 
-def triton_environment(triton: Triton, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The environment of tritonserver and its Python stubs.
+def triton_environment(triton: Triton, profile: str, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The environment of tritonserver and its Python stubs, which show the profile in their metrics.
 
     The wheel's stub starts Python isolated (PYTHONPATH is ignored): it finds our packages through the `python3` that is
     first on PATH, so that is the folder of the running one.
@@ -58,6 +59,7 @@ def triton_environment(triton: Triton, environment: Mapping[str, str] = os.envir
         **inherited,
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), environment.get("PATH", os.defpath)]),
         "LD_LIBRARY_PATH": os.pathsep.join([*libraries, *filter(None, [environment.get("LD_LIBRARY_PATH")])]),
+        PROFILE_VARIABLE: profile,
         "PYTHONDONTWRITEBYTECODE": "1",  # a __pycache__ in a repository would be listed as a broken model
         "TOKENIZERS_PARALLELISM": "false",  # its threads would fight the networks' for the cores
     }

@@ -141,7 +141,7 @@ class Engine:
         self._cleanup.callback(self._log.close)
         self._process = subprocess.Popen(
             triton_command(self.options, triton, backends, self._ports, prefix, self.control_key),
-            env=triton_environment(triton),
+            env=triton_environment(triton, self.options.profile),
             cwd=scratch,  # the stubs have '' on sys.path: nothing of the user's folder may be imported
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -1,12 +1,18 @@
 """A CLIP model in a folder as a hub gives it: both towers, the tokenizer, and the facts beside them."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
 from triptych_server.errors import ModelImportError
 from triptych_server.models.preprocess import Preprocess, read_preprocess
+from triptych_server.text.tokenizer import Clean, ClipTokenizer, LanguagePrefix, TokenizerOptions
 
 PARTS = ("visual/model.onnx", "textual/model.onnx", "textual/tokenizer.json")
 
@@ -22,8 +28,8 @@ class ClipFolder:
     preprocess: Preprocess
     context_length: int
     pad_id: int
-    clean: str
-    language_prefix: str
+    clean: Clean
+    language_prefix: LanguagePrefix
 
     @classmethod
     def read(cls, folder: Path) -> Self:
@@ -49,13 +55,16 @@ class ClipFolder:
             language_prefix="flores" if uses_flores else "none",
         )
 
+    def tokenize(self, texts: Sequence[str]) -> NDArray[np.int32]:
+        """Texts to token rows int32 [N,L], as clip_tokenize will make them."""
+        options = TokenizerOptions(self.context_length, self.pad_id, self.clean, self.language_prefix)
+        return ClipTokenizer.load(self.tokenizer, options).encode_batch(texts)
+
 
 def _pad_id(tokenizer: Path, token: Any) -> int:
     """The id of the pad token, which tokenizer_config.json gives as text or as an object with `content`; 0 when it names none."""
     if token is None:
         return 0
-    from tokenizers import Tokenizer
-
     content = token["content"] if isinstance(token, dict) else token
     found = Tokenizer.from_file(str(tokenizer)).token_to_id(content)
     if found is None:

@@ -84,12 +84,14 @@ def import_textual(
     pad_id: int,
     context_length: int,
     mask: MaskRule | None = None,
+    sample: NDArray[np.int32] | None = None,
     external_above: int = store.EXTERNAL_ABOVE,
 ) -> ImportReport:
     """Import the text tower of `source` into `target`, for rows of `context_length` tokens padded with `pad_id`.
 
     Where the original wants an attention mask, the served graph makes it by the rule `mask`; by default the rule is found from
-    the tower's behaviour. Weights above `external_above` bytes go to a sidecar. Raises ModelImportError; `target` is then as it was.
+    the tower's behaviour. The two are compared on the token rows `sample` [N,L], best from the model's own tokenizer; made-up rows
+    by default. Weights above `external_above` bytes go to a sidecar. Raises ModelImportError; `target` is then as it was.
     """
     started = time.monotonic()
     model = store.read(source)
@@ -100,7 +102,7 @@ def import_textual(
             "correct context_length in config.json (text_cfg)"
         )
     sha256 = store.fingerprint(model, source)
-    tokens = samples.token_rows(model.graph, layout.input, context_length, pad_id)
+    tokens = sample if sample is not None else samples.token_rows(model.graph, layout.input, context_length, pad_id)
     rule, kept, expected = _embed_tokens(original(source, layout.output, target), layout, tokens, pad_id, mask)
     tower = Tower(model, expected)
     store.load_weights(model, source)

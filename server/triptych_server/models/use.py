@@ -15,6 +15,9 @@ from triptych_server.models.import_clip import ImportReport, import_textual, imp
 from triptych_server.models.swap import replace_files
 from triptych_server.repository import Repository
 
+SAMPLE_TEXTS = ("dogs", "a quiet forest", "a photo of two red boats at night", "Zwei Boote, nachts; 船 🚤", "stars and trees over the sea " * 40)
+"""What an imported text tower is compared with its original on: short, of several scripts, and longer than any context."""
+
 Dims = Mapping[str, Mapping[str, Sequence[int]]]
 
 
@@ -42,6 +45,7 @@ def use_folder(folder: Path, repository: Repository) -> Used:
             staged.networks / "clip_textual" / "1" / "model.onnx",
             pad_id=source.pad_id,
             context_length=source.context_length,
+            sample=source.tokenize(SAMPLE_TEXTS),
         )
         if visual.dim != textual.dim:
             raise ModelImportError(f"the image tower gives {visual.dim} numbers, the text tower {textual.dim}; they are not of one model")

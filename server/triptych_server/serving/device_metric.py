@@ -2,9 +2,11 @@
 
 from __future__ import annotations  # Triton adds its classes to pb_utils only after this import
 
+import os
+
 import triton_python_backend_utils as pb_utils
 
-from triptych_server.serving.instance import Instance
+from triptych_server.serving.instance import PROFILE_VARIABLE, Instance
 from triptych_server.sessions.protocol import Device
 
 NAME = "triptych_device_info"
@@ -15,6 +17,7 @@ def publish_device(instance: Instance, device: Device) -> tuple[pb_utils.MetricF
     """Register the gauge of this instance; the caller keeps the pair, for the metric goes when it is freed."""
     family = pb_utils.MetricFamily(NAME, HELP, pb_utils.MetricFamily.GAUGE)
     labels = {"requested": device.requested, "actual": device.actual, "precision": device.precision}
-    metric = family.Metric({"model": instance.model, "instance": instance.name, **labels})
+    profile = os.environ.get(PROFILE_VARIABLE, "")
+    metric = family.Metric({"model": instance.model, "instance": instance.name, "profile": profile, **labels})
     metric.set(0.0 if device.fallback else 1.0)
     return family, metric

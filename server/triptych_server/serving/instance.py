@@ -9,6 +9,9 @@ from typing import Any, Self
 from triptych_server.sessions.parameters import Parameters
 from triptych_server.sessions.protocol import Accelerator, SessionSettings
 
+PROFILE_VARIABLE = "TRIPTYCH_PROFILE"
+"""The engine tells its stubs by this environment variable which profile they serve; Triton itself does not."""
+
 
 @dataclass(frozen=True, slots=True)
 class TensorConfig:
