@@ -15,7 +15,7 @@ from triptych_server.models.import_clip import ImportReport, import_textual, imp
 from triptych_server.models.swap import replace_files
 from triptych_server.repository import Repository
 
-SAMPLE_TEXTS = ("dogs", "a quiet forest", "a photo of two red boats at night", "Zwei Boote, nachts; 船 🚤", "stars and trees over the sea " * 40)
+SAMPLE_TEXTS = ("dogs", "a quiet forest", "a photo of two red boats at night", "Zwei Boote; 船 🚤", "stars and trees over the sea " * 40)
 """What an imported text tower is compared with its original on: short, of several scripts, and longer than any context."""
 
 Dims = Mapping[str, Mapping[str, Sequence[int]]]

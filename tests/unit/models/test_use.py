@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import onnxruntime
 import pytest
-from tokenizers import Tokenizer, models
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from tests.support.serving import CHECKOUT
 from triptych_server.configs.profiles import stale_profiles
@@ -24,8 +24,12 @@ def folder(export, tmp_path):
     for tower, name in (("visual", "openclip-vit"), ("textual", "m-clip")):
         (target / tower).mkdir(parents=True)
         shutil.copy(export(name).path, target / tower / "model.onnx")
-    vocabulary = {"[UNK]": 0, "<pad>": 1, **{f"w{index}": index for index in range(2, 64)}}
-    Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]")).save(str(target / "textual" / "tokenizer.json"))
+    words = "dogs a quiet forest photo of two red boats at night stars and trees over the sea".split()
+    vocabulary = {"[UNK]": 0, "<pad>": 1, **{word: index for index, word in enumerate(words, 2)}, "<end>": 63}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.post_processor = processors.TemplateProcessing(single="$A <end>", special_tokens=[("<end>", 63)])
+    tokenizer.save(str(target / "textual" / "tokenizer.json"))
     (target / "textual" / "tokenizer_config.json").write_text(json.dumps({"pad_token": {"content": "<pad>"}}))
     text = {"context_length": 16, "tokenizer_kwargs": {"clean": "canonicalize"}}
     (target / "config.json").write_text(json.dumps({"vision_cfg": {"image_size": 32}, "text_cfg": text}))
