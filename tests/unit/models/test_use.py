@@ -3,7 +3,6 @@
 import json
 import shutil
 
-import numpy as np
 import onnxruntime
 import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
@@ -128,7 +127,7 @@ def test_files_are_replaced_all_or_none(tmp_path):
 
 
 def test_embeddings_of_two_models_are_not_put_together(folder, repository, export, monkeypatch):
-    import triptych_server.models.use as use
+    from triptych_server.models import use
     from triptych_server.models.import_clip import import_textual
 
     def other(*args, **options):
