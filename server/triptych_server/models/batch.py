@@ -15,7 +15,7 @@ from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from triptych_server.errors import ModelImportError
 from triptych_server.models.at_one import run_at_one
-from triptych_server.models.batch_axis import BATCH_VECTOR, BatchAxis, Plan, Step, rows_before
+from triptych_server.models.batch_axis import BATCH_VECTOR, BatchAxis, Plan, Shape, Step, rows_before
 from triptych_server.models.batch_rules import RULES
 from triptych_server.models.surgery import opset, prune, replace_nodes
 
@@ -29,16 +29,18 @@ class BatchNotFoundError(ModelImportError):
 
 @dataclass(frozen=True, slots=True)
 class Lead:
-    """What the search found: a plan per node (None: the node does not see the batch), and where the output keeps it."""
+    """What the search found: a plan per node (None: the node does not see the batch), and where each output keeps it."""
 
     plans: list[Plan | None]
-    output: BatchAxis
+    outputs: Mapping[str, BatchAxis]
 
 
-def make_batch_dynamic(model: ModelProto, feeds: Mapping[str, NDArray[np.generic]], output: str) -> int:
-    """Rewrite `model` in place so that axis 0 of each of its inputs and of `output` [B, D] is a true batch; returns how many nodes changed.
+def make_batch_dynamic(model: ModelProto, feeds: Mapping[str, NDArray[np.generic]], outputs: Mapping[str, Shape]) -> int:
+    """Rewrite `model` in place so that axis 0 of its inputs and of `outputs` is a true batch; returns how many nodes changed.
 
-    `feeds` are any inputs with batch 1. Dimensions other than the batch become fixed at those of `feeds`.
+    `feeds` are any inputs with batch 1. `outputs` gives the shape of each output for one picture: {name: (D,)} becomes [B, D],
+    whether the original gives it as [1, D] or, rows of a map with the batch flattened into them, as D's own shape.
+    Dimensions other than the batch become fixed at those of `feeds`.
     Raises BatchNotFoundError (naming the node) or NotFoldableError; the model is then unchanged.
     """
     graph = model.graph
@@ -48,7 +50,7 @@ def make_batch_dynamic(model: ModelProto, feeds: Mapping[str, NDArray[np.generic
     nodes = [node for node in graph.node if not all(name in folded for name in node.output if name)]
     axes: dict[str, BatchAxis | None] = {name: BatchAxis(0) for name in feeds}
     steps = [Step(node, index, at_one, axes) for index, node in enumerate(nodes)]
-    lead = _search(steps, axes, output)
+    lead = _search(steps, axes, tuple(outputs))
 
     constants = [numpy_helper.from_array(np.asarray(at_one.values[name]), name) for name in sorted(folded)]
     rewritten: list[NodeProto] = _batch_vector(next(iter(feeds)), opset(model), constants)
@@ -57,9 +59,10 @@ def make_batch_dynamic(model: ModelProto, feeds: Mapping[str, NDArray[np.generic
         rewritten += plan.nodes if plan else [node]
         constants += plan.constants if plan else []
         changed += plan is not None and plan.nodes != (node,)
-    if lead.output != BatchAxis(0):
-        changed += 1
-        _end_with_batch_first(rewritten, constants, output, at_one.shapes[output][-1])
+    for name, shape in outputs.items():
+        if lead.outputs[name] != BatchAxis(0) or at_one.shapes[name] != (1, *shape):
+            changed += 1
+            _end_with_batch_first(rewritten, constants, name, shape)
     replace_nodes(graph, rewritten, constants)
     del graph.value_info[:]
     prune(graph)
@@ -70,8 +73,12 @@ def make_batch_dynamic(model: ModelProto, feeds: Mapping[str, NDArray[np.generic
     return changed
 
 
-def _search(steps: list[Step], axes: dict[str, BatchAxis | None], output: str) -> Lead:
-    """Lead the batch through all steps, depth first; a step without a way sends the search back to the last open choice."""
+def _search(steps: list[Step], axes: dict[str, BatchAxis | None], outputs: tuple[str, ...]) -> Lead:
+    """Lead the batch through all steps, depth first; a step without a way sends the search back to the last open choice.
+
+    A way is one that leaves the batch outermost in every output: this is asked where an output is made, not at the end,
+    or a wrong turn before the first of nine heads would be tried with every turn of the other eight.
+    """
     chosen: list[Plan | None] = []
     open_plans: list[list[Plan]] = []
     furthest, budget = 0, _MAX_STEPS
@@ -79,9 +86,9 @@ def _search(steps: list[Step], axes: dict[str, BatchAxis | None], output: str) -
         budget -= 1
         at = len(chosen)
         if at == len(steps):
-            end = axes.get(output)
-            if end is not None and rows_before(steps[0].shape(output), end) == 1:
-                return Lead(chosen, end)
+            ends = {name: axis for name in outputs if (axis := axes.get(name)) is not None}
+            if len(ends) == len(outputs):
+                return Lead(chosen, ends)
         else:
             furthest = max(furthest, at)
             step = steps[at]
@@ -89,7 +96,7 @@ def _search(steps: list[Step], axes: dict[str, BatchAxis | None], output: str) -
                 _take(step, None, axes, chosen)
                 open_plans.append([])
                 continue
-            plans = RULES.get(step.node.op_type, _no_rule)(step.fork())
+            plans = [plan for plan in RULES.get(step.node.op_type, _no_rule)(step.fork()) if _ends_well(step, plan, outputs)]
             if plans:
                 _take(step, plans[0], axes, chosen)
                 open_plans.append(plans[1:])
@@ -113,6 +120,12 @@ def _take(step: Step, plan: Plan | None, axes: dict[str, BatchAxis | None], chos
         axes[name] = plan.outputs[index] if plan and index < len(plan.outputs) else None
 
 
+def _ends_well(step: Step, plan: Plan, outputs: tuple[str, ...]) -> bool:
+    """Whether a plan keeps the batch outermost in those of the graph's outputs that its node makes."""
+    made = zip(step.node.output, plan.outputs, strict=False)  # a rule may leave out outputs that do not count
+    return all(axis is not None and rows_before(step.shape(name), axis) == 1 for name, axis in made if name in outputs)
+
+
 def _no_rule(step: Step) -> list[Plan]:
     return []
 
@@ -134,12 +147,12 @@ def _batch_vector(source: str, version: int, constants: list[TensorProto]) -> li
     return [helper.make_node("Shape", [source], [sizes]), helper.make_node("Gather", [sizes, first.name], [BATCH_VECTOR])]
 
 
-def _end_with_batch_first(nodes: list[NodeProto], constants: list[TensorProto], output: str, dim: int) -> None:
-    """Give the output the shape [batch, dim]; its rows lie in this order already."""
+def _end_with_batch_first(nodes: list[NodeProto], constants: list[TensorProto], output: str, shape: Shape) -> None:
+    """Give the output the shape [batch, *shape]; its elements lie in this order already."""
     inside = f"{output}::rows"
     for node in nodes:
         for names in (node.input, node.output):
             names[:] = [inside if name == output else name for name in names]
-    shape = numpy_helper.from_array(np.array([-1, dim], np.int64), f"{output}::shape")
-    constants.append(shape)
-    nodes.append(helper.make_node("Reshape", [inside, shape.name], [output]))
+    target = numpy_helper.from_array(np.array([-1, *shape], np.int64), f"{output}::shape")
+    constants.append(target)
+    nodes.append(helper.make_node("Reshape", [inside, target.name], [output]))

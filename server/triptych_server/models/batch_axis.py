@@ -86,8 +86,12 @@ class Step:
 
     def ints(self, values: Sequence[int]) -> str:
         """A new int64 constant [n]; its name."""
+        return self.constant(np.array(values, np.int64))
+
+    def constant(self, values: NDArray[Any]) -> str:
+        """A new constant; its name."""
         name = f"triptych::{self.index}.{len(self.constants)}"
-        self.constants.append(numpy_helper.from_array(np.array(values, np.int64), name))
+        self.constants.append(numpy_helper.from_array(values, name))
         return name
 
     def add(self, op: str, inputs: Sequence[str], output: str = "", **attributes: Any) -> str:

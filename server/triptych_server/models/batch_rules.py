@@ -223,12 +223,28 @@ def _trailing(step: Step) -> list[Plan]:
 
 def _image(step: Step) -> list[Plan]:
     """Operators on [batch, channels, ...] with weights."""
-    absolute = step.node.op_type == "Resize" and step.input(3)  # sizes name the batch too
     flat_indices = step.node.op_type == "MaxPool" and len(step.node.output) > 1  # they count through the whole batch
     scaled = step.shape(step.node.output[0])[0] != 1
-    if absolute or flat_indices or scaled or step.attribute("training_mode", 0) or len(step.batched) > 1:
+    if flat_indices or scaled or step.attribute("training_mode", 0) or len(step.batched) > 1:
         return []
     return step.keep(BatchAxis(0)) if step.axis(step.node.input[0]) == BatchAxis(0) else []
+
+
+def _resize(step: Step) -> list[Plan]:
+    """A wanted size names the batch too. Whole factors take its place, which runtimes know best, else a size with the true batch."""
+    wanted, have = step.value(3), step.shape(step.node.input[0])
+    if not step.input(3) or step.attribute("axes") is not None:  # axes: those that the size is for
+        return _image(step) if wanted is None or 0 not in [axis % len(have) for axis in step.attribute("axes")] else []
+    if wanted is None or wanted[0] != 1 or len(step.batched) > 1 or step.axis(step.node.input[0]) != BatchAxis(0):
+        return []
+    sizes = [int(size) for size in wanted]
+    if all(size % old == 0 for size, old in zip(sizes, have, strict=True)):
+        given = [step.input(1), step.constant(np.array([size / old for size, old in zip(sizes, have, strict=True)], np.float32))]
+    else:
+        given = [step.input(1), "", _per_picture(step, sizes, 0)]
+    attributes = {a.name: step.attribute(a.name) for a in step.node.attribute}
+    step.add("Resize", [step.node.input[0], *given], step.node.output[0], **attributes)
+    return [step.plan(BatchAxis(0))]
 
 
 def _trilu(step: Step) -> list[Plan]:
@@ -305,7 +321,7 @@ _RULES: dict[Rule, tuple[str, ...]] = {
     ),
     _image: (
         "AveragePool", "BatchNormalization", "Conv", "DepthToSpace", "GlobalAveragePool", "GlobalMaxPool", "GroupNormalization",
-        "InstanceNormalization", "LRN", "MaxPool", "Resize", "SpaceToDepth",
+        "InstanceNormalization", "LRN", "MaxPool", "SpaceToDepth",
     ),
     _reduce: (
         "ArgMax", "ArgMin", "ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceMax", "ReduceMean", "ReduceMin",
@@ -313,7 +329,7 @@ _RULES: dict[Rule, tuple[str, ...]] = {
     ),
     _off_axis: ("CumSum", "LogSoftmax", "LpNormalization", "Softmax", "Split"),
     _trailing: ("LayerNormalization", "RMSNormalization", "SimplifiedLayerNormalization"),
-    _reshape: ("Flatten", "Reshape"),
+    _reshape: ("Flatten", "Reshape"), _resize: ("Resize",),
     _attention: ("Attention",), _concat: ("Concat",), _expand: ("Expand",), _gather: ("Gather",), _gather_elements: ("GatherElements",),
     _gather_nd: ("GatherND",), _gemm: ("Gemm",), _matmul: ("MatMul",), _pad: ("Pad",), _slice: ("Slice",), _squeeze: ("Squeeze",),
     _tile: ("Tile",), _transpose: ("Transpose",), _trilu: ("Trilu",), _unsqueeze: ("Unsqueeze",),

@@ -1,14 +1,12 @@
 """Which kind of CLIP tower a graph is: a graph as found in the wild in, a `VisualLayout` or `TextualLayout` out, or a reasoned refusal."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
-from onnx import GraphProto, ModelProto, TensorProto, ValueInfoProto
+from onnx import GraphProto, ModelProto, TensorProto
 
-from triptych_server.errors import ModelImportError
-from triptych_server.models.surgery import needed
+from triptych_server.models.forms import inputs_of, picture_input, refusal
+from triptych_server.models.picture_input import PictureInput, dims
 
-_FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16)
 _IDS = (TensorProto.INT32, TensorProto.INT64)
 _VISUAL_OUTPUTS = ("embedding", "image_embedding", "image_embeds", "image_features")
 _TEXTUAL_OUTPUTS = ("embedding", "text_embedding", "text_embeds", "text_features")
@@ -16,7 +14,7 @@ _HIDDEN = ("last_hidden_state", "hidden_states", "logits_per_image", "logits_per
 _POOLED = "pooler_output"
 _PASSED_ON = frozenset({"Identity", "Gather", "GatherND", "Reshape", "Squeeze", "Slice", "Flatten", "Cast"})
 
-_KNOWN = """known forms: OpenCLIP and Immich exports (`image` float [1,3,S,S] or uint8 [B,S,S,3]; `text` int [1,L]), \
+_CLIP_FORMS = """known forms: OpenCLIP and Immich exports (`image` float [1,3,S,S] or uint8 [B,S,S,3]; `text` int [1,L]), \
 Hugging Face CLIPModel, CLIPVisionModelWithProjection and CLIPTextModelWithProjection exports (`pixel_values`; \
 `input_ids`, `attention_mask`), M-CLIP text (`input_ids`, `attention_mask`), each with one embedding per row as its output"""
 
@@ -26,12 +24,8 @@ class VisualLayout:
     """An image tower: how it wants its picture, and what its embedding is called."""
 
     kind: str
-    input: str
+    picture: PictureInput
     output: str
-    dtype: int  # TensorProto's: UINT8 (normalised in the graph), FLOAT or FLOAT16
-    nchw: bool
-    size: int | None  # pixels, a side; None where the graph leaves it open
-    batch_fixed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,35 +46,26 @@ def recognise_visual(model: ModelProto) -> VisualLayout:
     """The layout of an image tower, alone or in a file with the text tower; raises ModelImportError."""
     graph = model.graph
     output = _embedding(graph, _VISUAL_OUTPUTS, "image")
-    inputs = _inputs(graph, output)
-    if len(inputs) != 1 or len(_dims(inputs[0])) != 4:
-        raise refusal(graph, "an image tower", f"one input with four axes for `{output}`")
-    [picture] = inputs
-    dtype, dims = picture.type.tensor_type.elem_type, _dims(picture)
-    nchw = dims[3] != 3 if dims[1] != 3 else True
-    sides = dims[2:] if nchw else dims[1:3]
-    if dtype not in (TensorProto.UINT8, *_FLOATS) or (nchw and dtype == TensorProto.UINT8) or (nchw and dims[1] not in (3, None)):
-        raise refusal(graph, "an image tower", "pictures as uint8 [B,S,S,3] or float [B,3,S,S]")
-    if None not in sides and sides[0] != sides[1]:
-        raise refusal(graph, "an image tower", "square pictures")
+    picture = picture_input(graph, [output], "an image tower", _CLIP_FORMS)
     kind = "huggingface" if picture.name == "pixel_values" else "openclip"
-    kind = "immich-v2" if dtype == TensorProto.UINT8 else kind
-    return VisualLayout(kind, picture.name, output, dtype, nchw, sides[0] or sides[1], dims[0] is not None)
+    kind = "immich-v2" if picture.dtype == TensorProto.UINT8 else kind
+    return VisualLayout(kind, picture, output)
 
 
 def recognise_textual(model: ModelProto) -> TextualLayout:
     """The layout of a text tower, alone or in a file with the image tower; raises ModelImportError."""
     graph = model.graph
     output = _embedding(graph, _TEXTUAL_OUTPUTS, "text")
-    inputs = _inputs(graph, output)
+    inputs = inputs_of(graph, [output])
     masks = [value for value in inputs if "mask" in value.name]
     tokens = [value for value in inputs if "mask" not in value.name]
-    if len(tokens) != 1 or len(masks) > 1 or any(len(_dims(value)) != 2 for value in inputs):
-        raise refusal(graph, "a text tower", f"token ids [B,L], and at most an attention mask [B,L], as what `{output}` is computed from")
+    if len(tokens) != 1 or len(masks) > 1 or any(len(dims(value)) != 2 for value in inputs):
+        expected = f"token ids [B,L], and at most an attention mask [B,L], as what `{output}` is computed from"
+        raise refusal(graph, "a text tower", expected, _CLIP_FORMS)
     dtype = tokens[0].type.tensor_type.elem_type
     if dtype not in _IDS:
-        raise refusal(graph, "a text tower", "token ids as int32 or int64")
-    batch, length = _dims(tokens[0])
+        raise refusal(graph, "a text tower", "token ids as int32 or int64", _CLIP_FORMS)
+    batch, length = dims(tokens[0])
     kind = "openclip"
     if tokens[0].name == "input_ids":
         kind = "m-clip" if masks and output == "embedding" else "huggingface"
@@ -89,14 +74,6 @@ def recognise_textual(model: ModelProto) -> TextualLayout:
     mask = masks[0] if masks else None
     mask_dtype = mask.type.tensor_type.elem_type if mask else TensorProto.UNDEFINED
     return TextualLayout(kind, tokens[0].name, mask.name if mask else None, output, dtype, mask_dtype, length, batch is not None)
-
-
-def refusal(graph: GraphProto, what: str, expected: str) -> ModelImportError:
-    """The error for a graph that is none of the known forms: what it has, what was looked for, what to do."""
-    return ModelImportError(
-        f"this graph is not {what} that can be imported: expected {expected}; found inputs {_named(_real_inputs(graph))} and outputs "
-        f"{_named(graph.output)}; {_KNOWN}. Export the model in one of these forms, or pull an export that has one."
-    )
 
 
 def _embedding(graph: GraphProto, names: tuple[str, ...], tower: str) -> str:
@@ -109,11 +86,11 @@ def _embedding(graph: GraphProto, names: tuple[str, ...], tower: str) -> str:
     if _POOLED in outputs:
         if _ends_in_norm(graph, _POOLED):
             unprojected = f"`{_POOLED}` here is the state before the projection; export the model WithProjection"
-            raise refusal(graph, what, f"a projected embedding ({unprojected})")
+            raise refusal(graph, what, f"a projected embedding ({unprojected})", _CLIP_FORMS)
         return _POOLED
-    flat = [value.name for value in graph.output if value.name not in _HIDDEN and len(_dims(value)) == 2]
+    flat = [value.name for value in graph.output if value.name not in _HIDDEN and len(dims(value)) == 2]
     if len(flat) != 1:
-        raise refusal(graph, what, f"one {tower} embedding [B,D]")
+        raise refusal(graph, what, f"one {tower} embedding [B,D]", _CLIP_FORMS)
     return flat[0]
 
 
@@ -130,28 +107,3 @@ def _ends_in_norm(graph: GraphProto, output: str) -> bool:
             return False
         node = next((makers[name] for name in node.input if name in makers and name not in constants), None)
     return False
-
-
-def _inputs(graph: GraphProto, output: str) -> list[ValueInfoProto]:
-    """The inputs that `output` is computed from."""
-    found = needed(graph, [output])
-    return [value for value in _real_inputs(graph) if value.name in found]
-
-
-def _real_inputs(graph: GraphProto) -> list[ValueInfoProto]:
-    """The inputs that are no weights (old exporters list those too)."""
-    weights = {tensor.name for tensor in graph.initializer}
-    return [value for value in graph.input if value.name not in weights]
-
-
-def _dims(value: ValueInfoProto) -> list[int | None]:
-    """The shape, with None for what is open."""
-    return [dim.dim_value if dim.HasField("dim_value") and dim.dim_value > 0 else None for dim in value.type.tensor_type.shape.dim]
-
-
-def _named(values: Iterable[ValueInfoProto]) -> str:
-    texts = []
-    for value in values:
-        dims = ",".join(str(dim.dim_value or dim.dim_param or "?") for dim in value.type.tensor_type.shape.dim)
-        texts.append(f"`{value.name}` {TensorProto.DataType.Name(value.type.tensor_type.elem_type).lower()}[{dims}]")
-    return ", ".join(texts) or "none"

@@ -1,56 +1,56 @@
-"""What both towers share on their way into the served form: names, batch, unit length, metadata, and the final proof on disk."""
+"""What all graphs share on their way into the served form: names, batch, metadata, and the final proof on disk."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import ModelProto, TensorProto, ValueInfoProto, helper, version_converter
+from onnx import ModelProto, ValueInfoProto, helper, version_converter
 
 from triptych_server.errors import ModelImportError
 from triptych_server.models import store, surgery
 from triptych_server.models.at_one import NotFoldableError
 from triptych_server.models.batch import BatchNotFoundError, make_batch_dynamic
+from triptych_server.models.batch_axis import Shape
 from triptych_server.models.sessions import open_session, reason
-from triptych_server.models.verify import Embeddings, check_agreement, is_unit_length
 
 _MIN_OPSET = 13  # from here on softmax works along one axis and axes may be inputs
 _UPGRADE_TO = 17
 _MIN_IR = 8  # what goes with opset 17; below 4 weights would have to be inputs as well
-_POOLED = "triptych::pooled"
 _log = logging.getLogger(__name__)
+
+Feeds = Mapping[str, NDArray[np.generic]]
+Run = Callable[[NDArray[Any]], list[NDArray[Any]]]
+"""One input, batch first, to all outputs in their order."""
+Ask = Callable[[Feeds], list[NDArray[Any]]]
+Proof = TypeVar("Proof")
 
 
 @dataclass(slots=True)
-class Tower:
-    """A graph under the knife: its model, and what the original gave for the check's input [N, ...]."""
+class Draft:
+    """A graph under the knife, and how many of its nodes held the batch and were changed."""
 
     model: ModelProto
-    expected: Embeddings
-    rewritten: int = 0
-    normalised: bool = field(init=False)
+    rewritten: int = field(default=0, init=False)
 
-    def __post_init__(self) -> None:
-        self.normalised = is_unit_length(self.expected)
-
-    def cut_out(self, output: str, names: Mapping[str, str], served: str) -> None:
-        """Keep what computes `output`, and rename by `names` so that the served names are free."""
-        surgery.keep_outputs(self.model.graph, [output])
-        free = {name: f"original::{name}" for name in (served, "embedding")}
-        surgery.rename(self.model.graph, {**free, **names, output: _POOLED})
+    def cut_out(self, outputs: Mapping[str, str], inputs: Mapping[str, str], served: Iterable[str]) -> None:
+        """Keep what computes `outputs`; rename them and the inputs, and free the names in `served`."""
+        surgery.keep_outputs(self.model.graph, list(outputs))
+        free = {name: f"original::{name}" for name in served}
+        surgery.rename(self.model.graph, {**free, **inputs, **outputs})
         self.model = _upgraded(self.model)
 
-    def free_batch(self, feeds: Mapping[str, NDArray[np.generic]], fixed: bool) -> bool:
-        """Make the batch dynamic, and all else fixed at the shapes of `feeds` (batch 1).
+    def free_batch(self, feeds: Feeds, outputs: Mapping[str, Shape], *, fixed: bool) -> bool:
+        """Make the batch dynamic, and all else fixed at the shapes of `feeds` (batch 1); `outputs`: name to the shape for one picture.
 
         A graph whose batch is open already and that cannot be followed is left as it is (False): the check at the end decides.
         """
         try:
-            self.rewritten = make_batch_dynamic(self.model, feeds, _POOLED)
+            self.rewritten = make_batch_dynamic(self.model, feeds, outputs)
         except (NotFoldableError, BatchNotFoundError) as error:
             if fixed:
                 reason = f"the graph's batch is fixed at 1 and cannot be set free: {error}"
@@ -59,23 +59,14 @@ class Tower:
             return False
         return True
 
-    def finish(self, served: ValueInfoProto, metadata: Mapping[str, str]) -> None:
-        """Set input, output (float32, unit length) and metadata."""
-        graph, dim = self.model.graph, self.expected.shape[1]
-        tensor = _POOLED
-        if graph.output[0].type.tensor_type.elem_type != TensorProto.FLOAT:
-            cast = helper.make_node("Cast", [tensor], ["triptych::float_pooled"], "triptych::Cast.pooled", to=TensorProto.FLOAT)
-            surgery.put_after(graph, [cast])
-            tensor = "triptych::float_pooled"
-        if self.normalised:
-            surgery.rename(graph, {tensor: "embedding"})
-        else:
-            surgery.put_after(graph, *surgery.unit_length(tensor, "embedding", surgery.opset(self.model)))
+    def seal(self, served: ValueInfoProto, outputs: Sequence[ValueInfoProto], metadata: Mapping[str, str]) -> None:
+        """Set the input, the outputs and what the graph says of itself."""
+        graph = self.model.graph
         del graph.input[:]
         del graph.output[:]
         del graph.value_info[:]
         graph.input.append(served)
-        graph.output.append(helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["batch", dim]))
+        graph.output.extend(outputs)
         surgery.prune(graph)
         self.model.ir_version = max(self.model.ir_version, _MIN_IR)
         self.model.producer_name = "triptych"
@@ -83,8 +74,8 @@ class Tower:
         del self.model.metadata_props[:]
         helper.set_model_props(self.model, dict(metadata))
 
-    def put_in_place(self, target: Path, rows: NDArray[Any], external_above: int) -> float:
-        """Write the graph, check it as it lies on disk with `rows` as its input, and only then replace `target`; the worst cosine."""
+    def put_in_place(self, target: Path, external_above: int, check: Callable[[Run], Proof]) -> Proof:
+        """Write the graph, let `check` run it as it lies on disk, and replace `target` only when that raises nothing."""
         name = self.model.graph.input[0].name
         with store.staged(self.model, target, external_above=external_above) as path:
             try:
@@ -92,22 +83,16 @@ class Tower:
                 session = open_session(path)
             except Exception as error:  # onnx, its shape inference and onnxruntime have no common base class
                 raise ModelImportError(f"the imported graph is not valid: {reason(error, path)}") from error
-            return check_agreement(lambda batch: run(session, "embedding", {name: batch}), rows, self.expected)
+            return check(lambda batch: list(session.run(None, {name: batch})))
 
 
-def run(session: Any, output: str, feeds: Mapping[str, NDArray[np.generic]]) -> NDArray[Any]:
-    """One output of one run."""
-    result: NDArray[Any] = session.run([output], dict(feeds))[0]
-    return result
-
-
-def original(source: Path, output: str, target: Path) -> Callable[[Mapping[str, NDArray[np.generic]]], NDArray[Any]]:
-    """The original graph, ready to run: feeds -> `output`. Where it has inputs that `output` does not need (two towers in one file),
-    the part that it does need, written for a moment beside `target`. Raises ModelImportError where onnxruntime refuses it.
+def original(source: Path, outputs: Sequence[str], target: Path) -> Ask:
+    """The original graph, ready to run: feeds -> `outputs`. Where it has inputs that they do not need (two towers in one file),
+    the part that they do need, written for a moment beside `target`. Raises ModelImportError where onnxruntime refuses it.
     """
     model = store.read(source)
     inputs = {value.name for value in model.graph.input}
-    surgery.keep_outputs(model.graph, [output])
+    surgery.keep_outputs(model.graph, outputs)
     try:
         if inputs == {value.name for value in model.graph.input}:
             session = open_session(source)
@@ -120,13 +105,18 @@ def original(source: Path, output: str, target: Path) -> Callable[[Mapping[str, 
     except Exception as error:  # onnxruntime has no common base class for its own errors
         raise ModelImportError(f"onnxruntime cannot open {source.name}: {reason(error, source)}; pull the model again") from error
 
-    def ask(feeds: Mapping[str, NDArray[np.generic]]) -> NDArray[Any]:
+    def ask(feeds: Feeds) -> list[NDArray[Any]]:
         try:
-            return run(session, output, feeds)
+            return list(session.run(list(outputs), dict(feeds)))
         except Exception as error:
             raise ModelImportError(f"{source.name} does not run: {reason(error, source)}") from error
 
     return ask
+
+
+def provenance(kind: str, sha256: str) -> Mapping[str, str]:
+    """What a served graph says of itself: the form it was found in, and the hash of the files it came from."""
+    return {"triptych.layout": kind, "triptych.source_sha256": sha256}
 
 
 def _upgraded(model: ModelProto) -> ModelProto:

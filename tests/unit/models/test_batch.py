@@ -31,7 +31,8 @@ def check(tmp_path: Path, nodes: list[NodeProto], weights: dict[str, NDArray[Any
     """Make the batch of a graph on `x` dynamic and compare batches of 1, 2 and 3 with the original row by row."""
     path = write_graph(tmp_path / "a.onnx", nodes, weights=weights, inputs=[("x", TensorProto.FLOAT, shape)], output=("y", (1, "d")))
     model = onnx.load(str(path))
-    changed = make_batch_dynamic(model, {"x": np.zeros(shape, np.float32)}, "y")
+    dim = onnxruntime.InferenceSession(str(path)).run(None, {"x": np.zeros(shape, np.float32)})[0].shape[-1]
+    changed = make_batch_dynamic(model, {"x": np.zeros(shape, np.float32)}, {"y": (dim,)})
     model.graph.output[0].type.tensor_type.shape.dim[0].dim_param = "batch"
     original, dynamic = onnxruntime.InferenceSession(str(path)), onnxruntime.InferenceSession(model.SerializeToString())
     for batch in (1, 2, 3):
@@ -110,6 +111,22 @@ GRAPHS: dict[str, tuple[list[NodeProto], dict[str, NDArray[Any]], tuple[int, ...
         {"heads": ints(2, 3, 4), "query": floats(2, 1, 3), "row": ints(1, 8)},
         (1, 2, 3, 4),
     ),
+    "resize to a size that names the batch": (
+        [
+            node(
+                "Resize",
+                ["x", "", "", "twice"],
+                ["larger"],
+                mode="nearest",
+                nearest_mode="floor",
+                coordinate_transformation_mode="asymmetric",
+            ),
+            node("Resize", ["larger", "", "", "odd"], ["smaller"], mode="linear"),
+            node("Reshape", ["smaller", "row"], ["y"]),
+        ],
+        {"twice": ints(1, 2, 4, 6), "odd": ints(1, 2, 3, 5), "row": ints(1, 30)},
+        (1, 2, 2, 3),
+    ),
     "shapes computed in the graph": (
         [
             node("Shape", ["x"], ["s"]),
@@ -152,7 +169,7 @@ def test_node_that_mixes_rows_is_refused_and_the_model_left(op: str, attributes:
     model = onnx.load(str(path))
     before = model.SerializeToString(deterministic=True)
     with pytest.raises(BatchNotFoundError, match=f"'suspect': {op}"):
-        make_batch_dynamic(model, {"x": np.ones((1, 4), np.float32)}, "y")
+        make_batch_dynamic(model, {"x": np.ones((1, 4), np.float32)}, {"y": (4,)})
     assert model.SerializeToString(deterministic=True) == before
 
 
@@ -163,7 +180,7 @@ def test_control_flow_is_refused(tmp_path: Path) -> None:
         tmp_path / "a.onnx", nodes, weights={"yes": np.array(True)}, inputs=[("x", TensorProto.FLOAT, (1, 4))], output=("y", (1, 4))
     )
     with pytest.raises(NotFoldableError, match="If"):
-        make_batch_dynamic(onnx.load(str(path)), {"x": np.ones((1, 4), np.float32)}, "y")
+        make_batch_dynamic(onnx.load(str(path)), {"x": np.ones((1, 4), np.float32)}, {"y": (4,)})
 
 
 @pytest.mark.parametrize(
@@ -183,3 +200,37 @@ def test_likeliest_home_of_the_batch_comes_first(shape: tuple[int, ...], before:
 def test_homes_hold_the_rows_before_the_batch() -> None:
     assert set(homes((50, 768), 50)) == {BatchAxis(0, 50, 1), BatchAxis(1, 1, 768)}
     assert list(homes((7, 5), 3)) == []
+
+
+def test_rows_with_the_batch_flattened_into_them_get_an_axis_for_it(tmp_path: Path) -> None:
+    """Two heads [1,C,H,W] whose maps are flattened to rows of their own, as detectors' exporters write them."""
+    nodes = [
+        node("Transpose", ["x"], ["t"], perm=[0, 2, 3, 1]),
+        node("Reshape", ["t", "pairs"], ["y"]),  # [12,2], two to a cell
+        node("Neg", ["y"], ["z"]),
+    ]
+    path = write_graph(
+        tmp_path / "a.onnx", nodes, weights={"pairs": ints(-1, 2)}, inputs=[("x", TensorProto.FLOAT, (1, 4, 2, 3))], output=("y", ("r", 2))
+    )
+    model = onnx.load(str(path))
+    model.graph.output.append(helper.make_tensor_value_info("z", TensorProto.FLOAT, ["r", 2]))
+    original = onnxruntime.InferenceSession(model.SerializeToString())
+    make_batch_dynamic(model, {"x": np.zeros((1, 4, 2, 3), np.float32)}, {"y": (12, 2), "z": (12, 2)})
+    for output in model.graph.output:
+        output.CopyFrom(helper.make_tensor_value_info(output.name, TensorProto.FLOAT, ["batch", 12, 2]))
+    x = floats(3, 4, 2, 3)
+    for found, rows in zip(
+        onnxruntime.InferenceSession(model.SerializeToString()).run(None, {"x": x}),
+        zip(*[original.run(None, {"x": row[None]}) for row in x], strict=True),
+        strict=True,
+    ):
+        assert np.array_equal(found, np.stack(rows))
+
+
+def test_output_in_which_the_batch_is_not_outermost_is_refused(tmp_path: Path) -> None:
+    nodes = [node("Transpose", ["x"], ["t"], perm=[2, 3, 0, 1]), node("Reshape", ["t", "pairs"], ["y"], name="rows")]
+    path = write_graph(
+        tmp_path / "a.onnx", nodes, weights={"pairs": ints(-1, 2)}, inputs=[("x", TensorProto.FLOAT, (1, 4, 2, 3))], output=("y", ("r", 2))
+    )
+    with pytest.raises(BatchNotFoundError, match="'rows': Reshape"):
+        make_batch_dynamic(onnx.load(str(path)), {"x": np.zeros((1, 4, 2, 3), np.float32)}, {"y": (12, 2)})
