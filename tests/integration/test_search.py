@@ -7,18 +7,18 @@ import pytest
 import tritonclient.grpc as triton_grpc
 import tritonclient.http as triton_http
 
-from demo.scenes import caption, draw, sample
+from demo.scenes import EVALUATION_SEEDS, caption, draw, sample
 from tests.support.drawn import encode
 from tests.support.prometheus import counter
 from triptych_server.engine import Engine
 
-SCENES = [sample(seed) for seed in range(900_000, 900_012)]
+SCENES = [sample(seed) for seed in EVALUATION_SEEDS[:12]]
 """Scenes that training never drew."""
 
 
 @pytest.fixture(scope="module")
 def pictures():
-    return [encode(draw(scene), "jpeg") for scene in SCENES]
+    return [encode(draw(scene, (480, 360)), "jpeg") for scene in SCENES]
 
 
 @pytest.fixture(scope="module")

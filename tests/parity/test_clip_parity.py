@@ -76,4 +76,4 @@ def test_served_embeddings_agree_with_transformers(reference, repository, tmp_pa
         # The agreement says something only because different inputs differ by more.
         apart = theirs @ theirs.T
         np.fill_diagonal(apart, -1)
-        assert np.median(apart.max(1)) < 0.99
+        assert np.median(apart.max(1)) < 0.995

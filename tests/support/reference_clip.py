@@ -85,7 +85,7 @@ def clip_b32(vocabulary: Path) -> Reference:
     config = CLIPConfig(
         projection_dim=512, vision_config={"projection_dim": 512}, text_config={"projection_dim": 512, "eos_token_id": 49407}
     )
-    model = _spread(CLIPModel(config).eval())
+    model = CLIPModel(config).eval()
     processor = CLIPImageProcessorPil(image_mean=OPENAI_MEAN, image_std=OPENAI_STD)
     tokenizer = CLIPTokenizerFast(str(vocabulary / "vocab.json"), str(vocabulary / "merges.txt"))
     return Reference(model, processor, tokenizer, 77)
@@ -95,7 +95,7 @@ def siglip_b16() -> Reference:
     """SigLIP ViT-B/16 at full size, squashing; with a small tokenizer of its own, trained on the spot."""
     torch.manual_seed(16)
     tokenizer = _siglip_tokenizer()
-    model = _spread(SiglipModel(SiglipConfig(text_config={"vocab_size": tokenizer.vocab_size})).eval())
+    model = SiglipModel(SiglipConfig(text_config={"vocab_size": tokenizer.vocab_size})).eval()
     processor = SiglipImageProcessorPil(size={"height": 224, "width": 224}, resample=Image.Resampling.BICUBIC)
     return Reference(model, processor, tokenizer, 64, _CanonicalText().canonicalize_text)
 
@@ -106,15 +106,6 @@ class _CanonicalText:
     do_lower_case = True
     remove_punctuation = SiglipTokenizer.remove_punctuation
     canonicalize_text = SiglipTokenizer.canonicalize_text
-
-
-def _spread(model: nn.Module) -> nn.Module:
-    """Random towers map everything to nearly one direction; larger weights make their embeddings differ as trained ones do."""
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            if parameter.ndim >= 2 and "embed" not in name:
-                parameter.mul_(2.5)
-    return model
 
 
 def _siglip_tokenizer() -> Any:
