@@ -49,7 +49,8 @@ class Goal:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the table: ours against a baseline, measured in turns on the same machine.
+    """One line of the table: ours against a baseline (None: there is nothing to compare with, only a goal for our own figure),
+    measured in turns on the same machine.
 
     A row without a goal stands for comparison. `bound` is the best ratio this machine could give at all, by what its
     runtime and decoder do alone.
@@ -58,36 +59,45 @@ class Row:
     name: str
     what: str
     ours: Series
-    baseline: Series
+    baseline: Series | None = None
     goal: Goal | None = None
     bound: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.baseline is None and self.goal is not None and self.goal.of == "ratio":
+            raise ValueError(f"{self.name} has a goal for its ratio but no baseline to take one with")
 
     @property
     def ratios(self) -> tuple[float, ...]:
         """Ours over the baseline's, pair by pair as they were measured after each other, which cancels slow drifts."""
+        if self.baseline is None:
+            return ()
         if len(self.ours.values) == len(self.baseline.values):
             return tuple(a / b for a, b in zip(self.ours.values, self.baseline.values, strict=True))
         return (self.ours.median / self.baseline.median,)
 
     @property
-    def ratio(self) -> float:
+    def ratio(self) -> float | None:
         """The median of `ratios`."""
-        return median(self.ratios)
+        return median(self.ratios) if self.ratios else None
 
     @property
     def reached(self) -> bool | None:
-        """Whether the goal is met; None where there is none, for comparison only."""
+        """Whether the goal is met; None where there is none."""
         if self.goal is None:
             return None
-        return self.goal.reached(self.ratio if self.goal.of == "ratio" else self.ours.median)
+        value = self.ratio if self.goal.of == "ratio" else self.ours.median
+        return value is not None and self.goal.reached(value)
 
     def as_json(self) -> dict[str, Any]:
         """Everything, with the derived figures written out."""
-        series = {
-            name: asdict(s) | {"median": s.median, "spread": s.spread} for name, s in (("ours", self.ours), ("baseline", self.baseline))
-        }
+        series = {name: _series(s) for name, s in (("ours", self.ours), ("baseline", self.baseline))}
         figures = {"ratio": self.ratio, "ratios": self.ratios, "bound": self.bound, "reached": self.reached}
         return {"name": self.name, "what": self.what, **series, **figures, "goal": asdict(self.goal) if self.goal else None}
+
+
+def _series(series: Series | None) -> dict[str, Any] | None:
+    return None if series is None else asdict(series) | {"median": series.median, "spread": series.spread}
 
 
 def write_report(path: Path, rows: Sequence[Row], facts: Mapping[str, Any]) -> None:
@@ -102,10 +112,11 @@ def print_rows(console: Console, rows: Sequence[Row]) -> None:
     table = Table("what", "ours", "baseline", "ratio", "best here", "goal", "reached", title="Against the goals")
     for row in rows:
         spread = f" [dim]{min(row.ratios):.2f} to {max(row.ratios):.2f}[/]" if len(row.ratios) > 1 else ""
+        ratio = "" if row.ratio is None else f"{row.ratio:.2f}{spread}"
         bound = "" if row.bound is None else f"{row.bound:.2f}"
         verdict = {True: "[green]yes[/]", False: "[red]no[/]", None: ""}[row.reached]
-        what = f"{row.what}\n[dim]{row.ours.label} / {row.baseline.label}[/]"
-        table.add_row(what, _cell(row.ours), _cell(row.baseline), f"{row.ratio:.2f}{spread}", bound, _goal(row), verdict)
+        labels = " / ".join(series.label for series in (row.ours, row.baseline) if series)
+        table.add_row(f"{row.what}\n[dim]{labels}[/]", _cell(row.ours), _cell(row.baseline), ratio, bound, _goal(row), verdict)
     console.print(table)
 
 
@@ -117,7 +128,9 @@ def print_lines(console: Console, title: str, lines: Sequence[tuple[str, str]]) 
     console.print(table)
 
 
-def _cell(series: Series) -> str:
+def _cell(series: Series | None) -> str:
+    if series is None:
+        return ""
     spread = f" [dim]±{50 * series.spread:.0f} %[/]" if len(series.values) > 1 else ""
     return f"{series.median:.3g} {series.unit}{spread}"
 

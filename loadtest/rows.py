@@ -21,11 +21,12 @@ def preprocess_rows(cost: PreprocessCost) -> list[Row]:
     """What a 1440 px photo costs to turn into pixels, and how far from the full way both ways are."""
     full = Series("full decode and bicubic", "ms", cost.plain_ms)
     scaled, exact = Series("scaled", "ms", cost.scaled_ms), Series("exact", "ms", cost.exact_ms)
-    errors = Series("scaled", "/255", (cost.scaled_error,)), Series("exact", "/255", (cost.exact_error,))
+    error = "mean difference from the full way"
     return [
         Row("preprocess_cpu", "preprocessing, CPU time per photo", scaled, full, Goal(5, "<=", "ours")),
         Row("preprocess_cpu_exact", "preprocessing, CPU time per photo", exact, full),
-        Row("preprocess_error", "mean difference from the full way", *errors, Goal(1, "<=", "ours")),
+        Row("preprocess_error", error, Series("scaled", "/255", (cost.scaled_error,)), goal=Goal(1, "<=", "ours")),
+        Row("preprocess_error_exact", error, Series("exact", "/255", (cost.exact_error,)), goal=Goal(0.05, "<=", "ours")),
     ]
 
 

@@ -36,6 +36,14 @@ def test_a_row_for_comparison_has_no_verdict():
     assert row().reached is None
 
 
+def test_without_a_baseline_there_is_a_goal_for_our_own_figure_only():
+    error = Series("scaled", "/255", (0.0,))
+    alone = Row("error", "mean difference", error, goal=Goal(1.0, "<=", "ours"))
+    assert (alone.ratio, alone.ratios, alone.reached, alone.as_json()["baseline"]) == (None, (), True, None)
+    with pytest.raises(ValueError, match="no baseline"):
+        Row("error", "mean difference", error, goal=Goal(1.0, "<="))
+
+
 def test_the_spread_is_the_range_over_the_median():
     assert Series("x", "ms", (9.0, 10.0, 12.0)).spread == pytest.approx(0.3)
 
@@ -59,7 +67,8 @@ def test_the_report_holds_the_figures_the_ratio_the_verdict_and_the_facts(tmp_pa
 
 def test_the_table_shows_ratio_goal_bound_and_verdict():
     out = StringIO()
-    print_rows(Console(width=140, file=out), [row(goal=Goal(7.0, ">="), bound=4.5), row()])
+    error = Row("error", "x", Series("scaled", "/255", (0.25,)))
+    print_rows(Console(width=140, file=out), [row(goal=Goal(7.0, ">="), bound=4.5), row(), error])
     text = out.getvalue()
-    for figure in ("3.00", "2.00 to 4.00", "4.50", ">= 7", "no"):
+    for figure in ("3.00", "2.00 to 4.00", "4.50", ">= 7", "no", "0.25 /255"):
         assert figure in text
