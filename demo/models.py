@@ -19,7 +19,7 @@ def ensure_demo_models(repository: Repository, note: Path) -> Outcome:
     `note` is a JSON file of ours that tells which weights were imported and what they became. Raises ModelImportError.
     """
     weights = _digest(sorted(path for path in repository.demo_weights.rglob("*") if path.is_file()))
-    if not repository.missing_weights():
+    if not repository.missing_weights("clip_visual", "clip_textual", "clip_tokenize"):
         served = _digest(_served(repository))
         noted = json.loads(note.read_text(encoding="utf-8")) if note.is_file() else {}
         if noted.get("served") != served:

@@ -75,9 +75,9 @@ class Repository:
                 return root / name
         raise ConfigError(f"no model {name!r}; there are: {', '.join(folder.name for folder in self.models())}")
 
-    def missing_weights(self) -> list[str]:
-        """Files that are not in git and not in place yet, relative to the root; empty when every model can be loaded."""
-        models = {folder.name: folder for folder in self.models()}
+    def missing_weights(self, *names: str) -> list[str]:
+        """Files of the models `names` (of all by default) that are not in git and not in place yet, relative to the root."""
+        models = {folder.name: folder for folder in self.models() if not names or folder.name in names}
         files = [folder / "1" / "model.onnx" for folder in models.values() if folder.parent == self.networks]
         if "clip_tokenize" in models:
             files.append(models["clip_tokenize"] / "1" / "tokenizer.json")

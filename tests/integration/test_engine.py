@@ -107,6 +107,24 @@ def test_missing_weights_are_said_before_anything_starts(tmp_path):
     assert not (tmp_path / "triton.log").exists()
 
 
+def test_models_without_weights_are_left_out_and_named_and_the_rest_is_served(tmp_path, caplog):
+    repository = empty_repository(tmp_path / "repository")
+    add_model(repository, "doubler", config(), runnable.doubler)
+    add_model(repository, "absent", config())
+    step = '{ model_name: "absent" model_version: -1 input_map { key: "x" value: "x" } output_map { key: "y" value: "y" } }'
+    tensors = 'input [ { name: "x" data_type: TYPE_UINT8 dims: [ 4 ] } ]\noutput [ { name: "y" data_type: TYPE_FP32 dims: [ 4 ] } ]'
+    ensemble = f'platform: "ensemble"\nmax_batch_size: 8\n{tensors}\nensemble_scheduling {{ step [ {step} ] }}'
+    add_model(repository, "through", ensemble, where="ensembles")
+    with Engine(options(repository, tmp_path)) as engine:
+        assert engine.models == ["doubler"]
+        with triton_grpc.InferenceServerClient(engine.grpc_url.removeprefix("grpc://")) as client:
+            assert client.is_server_ready()
+            ready = {name: client.is_model_ready(name) for name in ("doubler", "absent", "through")}
+        assert ready == {"doubler": True, "absent": False, "through": False}
+    [line] = [record.getMessage() for record in caplog.records if record.name.startswith("triptych_server.engine")]
+    assert line.startswith("not served: absent, through (model_repository/absent/1/model.onnx missing; `make demo`")
+
+
 def test_a_taken_port_is_an_error_and_nothing_starts(tmp_path):
     repository = empty_repository(tmp_path / "repository")
     add_model(repository, "doubler", config(), runnable.doubler)

@@ -21,6 +21,13 @@ def test_a_copy_is_whole_and_leaves_weights_behind(tmp_path):
     assert "model_repository/clip_visual/1/model.onnx" not in with_weights.missing_weights()
 
 
+def test_missing_weights_can_be_asked_of_some_models(tmp_path):
+    copy = Repository.locate().copy_to(tmp_path / "copy")
+    assert copy.missing_weights("clip_visual") == ["model_repository/clip_visual/1/model.onnx"]
+    assert copy.missing_weights("clip_tokenize") == ["python_models/clip_tokenize/1/tokenizer.json"]
+    assert copy.missing_weights("search_image") == []
+
+
 def test_a_folder_that_is_no_repository_is_refused_with_what_is_missing(tmp_path):
     (tmp_path / "ensembles").mkdir()
     with pytest.raises(ConfigError, match="model_repository, python_models, backends, profiles missing"):

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from triptych_server.configs.profiles import DEFAULT_PROFILE
@@ -17,14 +17,19 @@ STUB_TIMEOUT = 600
 """Seconds that a Python backend may take to load its model; Triton's 30 are too few for large graphs."""
 
 
-def triton_command(options: EngineOptions, triton: Triton, backends: Path, ports: Ports, shm_prefix: str, control_key: str) -> list[str]:
-    """The arguments of tritonserver. The APIs that control it are open on loopback only, else they want the control key."""
+def triton_command(
+    options: EngineOptions, models: Sequence[str], triton: Triton, backends: Path, ports: Ports, shm_prefix: str, control_key: str
+) -> list[str]:
+    """The arguments of tritonserver, which loads `models` and no other.
+
+    The APIs that control it are open on loopback only, else they want the control key.
+    """
     command = [
         str(triton.server),
         *(f"--model-repository={root}" for root in options.repository.roots),
         f"--backend-directory={backends}",
         "--model-control-mode=explicit",
-        "--load-model=*",
+        *(f"--load-model={name}" for name in models),
         "--exit-on-error=false",  # so that the index can tell which model failed
         f"--exit-timeout-secs={options.stop_timeout}",
         f"--cache-directory={triton.caches}",

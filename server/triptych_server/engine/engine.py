@@ -1,6 +1,7 @@
 """One running Triton: started on the three repositories, watched until it serves, stopped gracefully, cleaned up after."""
 
 import contextlib
+import logging
 import secrets
 import shutil
 import subprocess
@@ -20,15 +21,17 @@ from triptych_server.engine.log import PORT_TAKEN, TritonLog
 from triptych_server.engine.options import EngineOptions
 from triptych_server.engine.ports import Ports, choose_ports
 from triptych_server.engine.readiness import HealthApi, not_ready
+from triptych_server.engine.servable import Servable, find_servable
 from triptych_server.engine.shared_memory import new_prefix, remove_regions, remove_stale_regions
 from triptych_server.engine.triton import find_triton
 from triptych_server.errors import ConfigError, EngineError
 
 POLL_SECONDS = 0.1
+_logger = logging.getLogger(__name__)
 
 
 class Engine:
-    """Use as a context manager: inside the block every model is ready. All failures are EngineError."""
+    """Use as a context manager: inside the block every model whose weights are in place is ready. All failures are EngineError."""
 
     def __init__(self, options: EngineOptions) -> None:
         self.options = options
@@ -37,6 +40,7 @@ class Engine:
         self._process: subprocess.Popen[str] | None = None
         self._ports: Ports | None = None
         self._log: TritonLog | None = None
+        self._servable = Servable((), {})
 
     @property
     def ports(self) -> Ports:
@@ -66,6 +70,11 @@ class Engine:
         return f"http://{self.host}:{self.ports.metrics}/metrics"
 
     @property
+    def models(self) -> list[str]:
+        """The models that it serves, once started."""
+        return [folder.name for folder in self._servable.models]
+
+    @property
     def control_headers(self) -> dict[str, str]:
         """HTTP headers that open the control APIs."""
         return {} if self.options.is_local else {CONTROL_HEADER: self.control_key}
@@ -81,17 +90,15 @@ class Engine:
         return self._process.pid if self._process and self._process.poll() is None else None
 
     def start(self) -> None:
-        """Start Triton and wait until every model is ready.
+        """Start Triton and wait until every model is ready. Models without weights, and those that need them, are left out;
+        a warning says which.
 
-        EngineError when weights are missing, a port is taken, Triton ends, a model fails (the text says which and why),
+        EngineError when no network has weights, a port is taken, Triton ends, a model fails (the text says which and why),
         or `start_timeout` passes; nothing is left running then.
         """
-        missing = self.options.repository.missing_weights()
-        if missing:
-            raise EngineError(
-                f"no weights yet: {', '.join(missing)} missing; `make demo` puts the small demo models in place, "
-                "`triptych models import FOLDER` your own"
-            )
+        self._servable = find_servable(self.options.repository)
+        if self._servable.left_out:
+            self._say_left_out()
         try:
             self._launch()
             self._wait_ready()
@@ -126,6 +133,13 @@ class Engine:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.stop()
 
+    def _say_left_out(self) -> None:
+        missing = f"{', '.join(self._servable.missing)} missing"
+        help_text = "`make demo` puts the small demo models in place, `triptych models import FOLDER` your own"
+        if not self._servable.has_network:
+            raise EngineError(f"no weights yet: {missing}; {help_text}")
+        _logger.warning("not served: %s (%s; %s)", ", ".join(self._servable.left_out), missing, help_text)
+
     def _launch(self) -> None:
         triton = find_triton(self.options.triton)
         self._ports = choose_ports(self.options)
@@ -140,7 +154,7 @@ class Engine:
         self._log = TritonLog(self.options.log_file or self._default_log(), self.options.log_bytes)
         self._cleanup.callback(self._log.close)
         self._process = subprocess.Popen(
-            triton_command(self.options, triton, backends, self._ports, prefix, self.control_key),
+            triton_command(self.options, self.models, triton, backends, self._ports, prefix, self.control_key),
             env=triton_environment(triton, self.options.profile),
             cwd=scratch,  # the stubs have '' on sys.path: nothing of the user's folder may be imported
             stdin=subprocess.DEVNULL,
@@ -171,7 +185,7 @@ class Engine:
         index = api.index()
         if any(model.state in {"LOADING", "UNLOADING"} for model in index):
             return False
-        expected = self.options.repository.models()
+        expected = self._servable.models
         failed = not_ready(index, [folder.name for folder in expected], self._log.failures())
         failed.update(
             {folder.name: reason for folder in expected if folder.name in failed and (reason := self._own_reason(folder, failed))}

@@ -16,7 +16,8 @@ REPOSITORY = Repository.locate()
 
 
 def command(**options):
-    return triton_command(EngineOptions(REPOSITORY, **options), find_triton(), Path("/merged"), Ports(1, 2, 3), "prefix_", "secret")
+    models = ["clip_visual", "search_image"]
+    return triton_command(EngineOptions(REPOSITORY, **options), models, find_triton(), Path("/merged"), Ports(1, 2, 3), "prefix_", "secret")
 
 
 def test_the_three_repositories_and_explicit_control_are_given():
@@ -24,7 +25,8 @@ def test_the_three_repositories_and_explicit_control_are_given():
     assert [item for item in arguments if item.startswith("--model-repository=")] == [
         f"--model-repository={root}" for root in REPOSITORY.roots
     ]
-    assert {"--model-control-mode=explicit", "--load-model=*", "--http-port=1", "--grpc-port=2", "--metrics-port=3"} <= set(arguments)
+    assert [item for item in arguments if "load-model" in item] == ["--load-model=clip_visual", "--load-model=search_image"]
+    assert {"--model-control-mode=explicit", "--http-port=1", "--grpc-port=2", "--metrics-port=3"} <= set(arguments)
     assert {f"--{service}-address=127.0.0.1" for service in ("http", "grpc", "metrics")} <= set(arguments)
 
 
