@@ -1,7 +1,6 @@
-"""The client side of Triptych: pictures and texts go to a Triton server, unit-length embeddings come back."""
+"""The client side of Triptych: pictures and texts go to a Triton server, embeddings and faces come back."""
 
 from triptych.async_client import AsyncClient
-from triptych.calls import ImageInput
 from triptych.client import Client
 from triptych.errors import (
     AccessDenied,
@@ -13,7 +12,9 @@ from triptych.errors import (
     ServerUnreachable,
     TriptychError,
 )
-from triptych.results import Embedded
+from triptych.face import Face
+from triptych.images import ImageInput
+from triptych.results import Analysis, Analyzed, Embedded, Found
 from triptych.retry import RetryPolicy
 from triptych.status import ModelStatus, ServerStatus
 from triptych.tls import TLS
@@ -21,10 +22,14 @@ from triptych.tls import TLS
 __all__ = [
     "TLS",
     "AccessDenied",
+    "Analysis",
+    "Analyzed",
     "AsyncClient",
     "Client",
     "DeadlineExceeded",
     "Embedded",
+    "Face",
+    "Found",
     "ImageInput",
     "InvalidInput",
     "ModelStatus",

@@ -1,27 +1,30 @@
-"""`AsyncClient`: pictures and texts in, embeddings out, for asyncio."""
+"""`AsyncClient`: pictures and texts in, embeddings and faces out, for asyncio."""
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Self, TypeVar
 
 import numpy as np
 
-from triptych import bulk, metrics
-from triptych.calls import Call, embeddings, text_batches
+from triptych import answers, bulk, metrics
+from triptych.bulk import OnError
+from triptych.calls import Call, Tensors, text_batches
 from triptych.endpoint import DEFAULT_URL
 from triptych.errors import AccessDenied, NotFound
+from triptych.face import Face
+from triptych.face_options import FaceOptions
 from triptych.images import ImageInput
-from triptych.results import Embedded, Embedding
+from triptych.results import Analysis, Analyzed, Embedded, Embedding, Found
 from triptych.retry import RetryPolicy, send_async
-from triptych.settings import OnError, Settings, checked_bulk, checked_texts, handle
+from triptych.settings import Settings, checked_texts
 from triptych.status import INDEX_CLOSED, ServerStatus, index_of_ready, ready_models, server_status
 from triptych.tls import TLS
 from triptych.transport import AsyncTransport, connect_async
 from triptych.transport.base import Json
 from triptych.transport.failures import closed
+from triptych.wanted import Wanted
 
 T = TypeVar("T")
 I = TypeVar("I", bound=ImageInput)  # noqa: E741
@@ -45,8 +48,11 @@ class AsyncClient:
         metrics_url: str | None = None,
         image_model: str = "search_image",
         text_model: str = "search_text",
+        faces_model: str = "faces",
+        photo_model: str = "photo",
     ) -> None:
-        self._settings = Settings(url, timeout, headers, tls, retry or RetryPolicy(), metrics_url, image_model, text_model)
+        models = (image_model, text_model, faces_model, photo_model)
+        self._settings = Settings(url, timeout, headers, tls, retry or RetryPolicy(), metrics_url, *models)
         self._transport: AsyncTransport | None = None
         self._closed = False
         self._text_config: Json | None = None
@@ -61,7 +67,7 @@ class AsyncClient:
     ) -> Embedding:
         """See `Client.embed_image`: float32 [D], unit length."""
         call = await asyncio.to_thread(self._settings.image_call, image, request_id, headers)
-        row: Embedding = (await self._infer(call, timeout))[0]
+        row: Embedding = answers.embeddings(call, await self._infer(call, timeout))[0]
         return row
 
     def embed_images(
@@ -72,14 +78,85 @@ class AsyncClient:
         on_error: OnError = "raise",
         timeout: float | None = None,
         headers: Mapping[str, str] | None = None,
-    ) -> AsyncIterator[Embedded[I]]:
+    ) -> AsyncGenerator[Embedded[I], None]:
         """See `Client.embed_images`; `images` may be asynchronous too. Leaving the loop early cancels what is under way."""
-        checked_bulk(concurrency, on_error)
+        bulk.checked(images, concurrency, on_error)
 
-        async def embed(image: I) -> Embedding:
-            return await self.embed_image(image, timeout=timeout, headers=headers)
+        async def embed(image: I) -> Embedded[I]:
+            return Embedded(image, await self.embed_image(image, timeout=timeout, headers=headers))
 
-        return _embedded(embed, images, concurrency, on_error)
+        return bulk.results_async(embed, images, concurrency, on_error)
+
+    async def faces(
+        self,
+        image: ImageInput,
+        *,
+        min_score: float | None = None,
+        max_faces: int | None = None,
+        timeout: float | None = None,
+        headers: Mapping[str, str] | None = None,
+        request_id: str = "",
+    ) -> list[Face]:
+        """See `Client.faces`."""
+        return await self._faces(image, FaceOptions(min_score, max_faces), timeout, headers, request_id)
+
+    def faces_in_images(
+        self,
+        images: Iterable[I] | AsyncIterable[I],
+        *,
+        min_score: float | None = None,
+        max_faces: int | None = None,
+        concurrency: int = 16,
+        on_error: OnError = "raise",
+        timeout: float | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> AsyncGenerator[Found[I], None]:
+        """See `Client.faces_in_images`, and `embed_images` here."""
+        bulk.checked(images, concurrency, on_error)
+        options = FaceOptions(min_score, max_faces)
+
+        async def find(image: I) -> Found[I]:
+            return Found(image, await self._faces(image, options, timeout, headers))
+
+        return bulk.results_async(find, images, concurrency, on_error)
+
+    async def analyze(
+        self,
+        image: ImageInput,
+        *,
+        embedding: bool = True,
+        faces: bool = True,
+        min_score: float | None = None,
+        max_faces: int | None = None,
+        timeout: float | None = None,
+        headers: Mapping[str, str] | None = None,
+        request_id: str = "",
+    ) -> Analysis:
+        """See `Client.analyze`."""
+        wanted = Wanted(embedding, faces, FaceOptions(min_score, max_faces))
+        return await self._analyze(image, wanted, timeout, headers, request_id)
+
+    def analyze_images(
+        self,
+        images: Iterable[I] | AsyncIterable[I],
+        *,
+        embedding: bool = True,
+        faces: bool = True,
+        min_score: float | None = None,
+        max_faces: int | None = None,
+        concurrency: int = 16,
+        on_error: OnError = "raise",
+        timeout: float | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> AsyncGenerator[Analyzed[I], None]:
+        """See `Client.analyze_images`, and `embed_images` here."""
+        bulk.checked(images, concurrency, on_error)
+        wanted = Wanted(embedding, faces, FaceOptions(min_score, max_faces))
+
+        async def analyze(image: I) -> Analyzed[I]:
+            return Analyzed(image, await self._analyze(image, wanted, timeout, headers))
+
+        return bulk.results_async(analyze, images, concurrency, on_error)
 
     async def embed_text(
         self,
@@ -93,12 +170,12 @@ class AsyncClient:
         """See `Client.embed_text`: float32 [D] of a text, float32 [n,D] of n texts; unit length."""
         if isinstance(text, str):
             call = self._settings.text_call([text], language, request_id, headers)
-            row: Embedding = (await self._infer(call, timeout))[0]
+            row: Embedding = (await self._texts(call, timeout))[0]
             return row
         texts = checked_texts(text)
         batches = [texts] if len(texts) == 1 else text_batches(texts, await self._text_model_config(timeout))
         calls = (self._settings.text_call(batch, language, request_id, headers) for batch in batches)
-        return np.concatenate([await self._infer(call, timeout) for call in calls])
+        return np.concatenate([await self._texts(call, timeout) for call in calls])
 
     async def server_status(self, *, timeout: float | None = None) -> ServerStatus:
         """See `Client.server_status`."""
@@ -141,9 +218,24 @@ class AsyncClient:
             self._transport = connect_async(self._settings.connection)
         return self._transport
 
-    async def _infer(self, call: Call, timeout: float | None) -> Embedding:
+    async def _faces(
+        self, image: ImageInput, options: FaceOptions, timeout: float | None, headers: Mapping[str, str] | None, request_id: str = ""
+    ) -> list[Face]:
+        call = await asyncio.to_thread(self._settings.faces_call, image, options, request_id, headers)
+        return answers.faces(call, await self._infer(call, timeout))
+
+    async def _analyze(
+        self, image: ImageInput, wanted: Wanted, timeout: float | None, headers: Mapping[str, str] | None, request_id: str = ""
+    ) -> Analysis:
+        call = await asyncio.to_thread(self._settings.photo_call, image, wanted, request_id, headers)
+        return answers.analysis(call, await self._infer(call, timeout), wanted)
+
+    async def _texts(self, call: Call, timeout: float | None) -> Embedding:
+        return answers.embeddings(call, await self._infer(call, timeout))
+
+    async def _infer(self, call: Call, timeout: float | None) -> Tensors:
         transport = self._connected()
-        return embeddings(call, await self._send(lambda left: transport.infer(call, left), timeout))
+        return await self._send(lambda left: transport.infer(call, left), timeout)
 
     async def _text_model_config(self, timeout: float | None) -> Json:
         if self._text_config is None:
@@ -156,18 +248,3 @@ class AsyncClient:
 
     async def _send(self, once: Callable[[float], Awaitable[T]], timeout: float | None) -> T:
         return await send_async(once, self._settings.retry, self._settings.timeout if timeout is None else timeout)
-
-
-async def _embedded(
-    embed: Callable[[I], Awaitable[Embedding]],
-    images: Iterable[I] | AsyncIterable[I],
-    concurrency: int,
-    on_error: OnError,
-) -> AsyncGenerator[Embedded[I], None]:
-    async with aclosing(bulk.in_order_async(embed, images, concurrency)) as results:
-        async for image, task in results:
-            error = task.exception()
-            if error is None:
-                yield Embedded(image, task.result())
-            else:
-                handle(on_error, image, error)

@@ -1,4 +1,4 @@
-"""Requests without I/O: pictures and texts -> a `Call` that any transport can send, and tensors -> embeddings."""
+"""Requests without I/O: pictures and texts -> a `Call` that any transport can send."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,24 +7,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from triptych.errors import InvalidInput, ServerError
+from triptych.errors import InvalidInput
+from triptych.face_options import FaceOptions
 from triptych.images import ImageInput, encoded
-from triptych.results import Embedding
 
-__all__ = ["Call", "ImageInput", "checked_headers", "embeddings", "image_call", "text_batches", "text_call"]
-
+Tensors = Mapping[str, NDArray[Any]]
 INTERACTIVE, BULK = 1, 2  # Triton's priority levels, 1 goes first: a person waits for a text query
-OUTPUT = "embedding"
+EMBEDDING = ("embedding",)
+FACES = ("boxes", "landmarks", "scores", "embeddings")
+SIZE = ("size",)
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One inference request: every input is an object array [b,1] of bytes; one FP32 output [b,D] is asked for."""
+    """One inference request: inputs [b,1], encoded pictures and texts as object arrays of bytes; only `outputs` are asked for."""
 
     model: str
-    inputs: Mapping[str, NDArray[np.object_]]
+    inputs: Tensors
     priority: int
-    output: str = OUTPUT
+    outputs: tuple[str, ...] = EMBEDDING
     request_id: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
 
@@ -33,9 +34,18 @@ class Call:
         return int(next(iter(self.inputs.values())).shape[0])
 
 
-def image_call(model: str, image: ImageInput, *, request_id: str, headers: Mapping[str, str]) -> Call:
+def image_call(
+    model: str,
+    image: ImageInput,
+    *,
+    outputs: tuple[str, ...] = EMBEDDING,
+    options: FaceOptions | None = None,
+    request_id: str,
+    headers: Mapping[str, str],
+) -> Call:
     """A call for one picture; raises InvalidInput when it cannot be read or encoded."""
-    return Call(model, {"image": _column([encoded(image)])}, BULK, request_id=request_id, headers=headers)
+    inputs = {"image": _column([encoded(image)]), **(options.tensors() if options else {})}
+    return Call(model, inputs, BULK, outputs, request_id, headers)
 
 
 def text_call(model: str, texts: Sequence[str], language: str | None, *, request_id: str, headers: Mapping[str, str]) -> Call:
@@ -51,15 +61,6 @@ def text_batches(texts: Sequence[str], config: Mapping[str, Any]) -> Iterator[Se
     size = max(1, int(config.get("max_batch_size", 1)))
     for start in range(0, len(texts), size):
         yield texts[start : start + size]
-
-
-def embeddings(call: Call, output: NDArray[Any] | None) -> Embedding:
-    """The answer as a float32 [b,D] of its own memory; raises ServerError when it has another form."""
-    if output is None:
-        raise ServerError(f"the answer of {call.model!r} has no tensor {call.output!r}; is it an embedding model?")
-    if output.ndim != 2 or output.shape[0] != call.batch or output.dtype != np.float32:
-        raise ServerError(f"{call.model!r} answered {output.dtype} {list(output.shape)} where float32 [{call.batch}, D] was expected")
-    return np.array(output, dtype=np.float32)
 
 
 def checked_headers(headers: Mapping[str, str] | None) -> dict[str, str]:

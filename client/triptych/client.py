@@ -1,24 +1,28 @@
-"""`Client`: pictures and texts in, embeddings out, for ordinary and threaded code."""
+"""`Client`: pictures and texts in, embeddings and faces out, for ordinary and threaded code."""
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Self, TypeVar
 
 import numpy as np
 
-from triptych import bulk, metrics
-from triptych.calls import Call, embeddings, text_batches
+from triptych import answers, bulk, metrics
+from triptych.bulk import OnError
+from triptych.calls import Call, Tensors, text_batches
 from triptych.endpoint import DEFAULT_URL
 from triptych.errors import AccessDenied, NotFound
+from triptych.face import Face
+from triptych.face_options import FaceOptions
 from triptych.images import ImageInput
-from triptych.results import Embedded, Embedding
+from triptych.results import Analysis, Analyzed, Embedded, Embedding, Found
 from triptych.retry import RetryPolicy, send
-from triptych.settings import OnError, Settings, checked_bulk, checked_texts, handle
+from triptych.settings import Settings, checked_texts
 from triptych.status import INDEX_CLOSED, ServerStatus, index_of_ready, ready_models, server_status
 from triptych.tls import TLS
 from triptych.transport import connect
 from triptych.transport.base import Json
+from triptych.wanted import Wanted
 
 T = TypeVar("T")
 I = TypeVar("I", bound=ImageInput)  # noqa: E741
@@ -32,7 +36,7 @@ class Client:
     `headers`: sent with every request (gRPC metadata or HTTP headers); a call can add its own.
     `tls`: certificates for grpcs:// and https://. `retry`: when a request is sent again.
     `metrics_url`: for `server_status`; by default port 8002 of the same host.
-    `image_model`, `text_model`: names of the models that embed.
+    `image_model`, `text_model`, `faces_model`, `photo_model`: names of the models that are asked.
 
     Nothing is sent before the first call. Every method raises TriptychError or one of its kinds.
     """
@@ -48,8 +52,11 @@ class Client:
         metrics_url: str | None = None,
         image_model: str = "search_image",
         text_model: str = "search_text",
+        faces_model: str = "faces",
+        photo_model: str = "photo",
     ) -> None:
-        self._settings = Settings(url, timeout, headers, tls, retry or RetryPolicy(), metrics_url, image_model, text_model)
+        models = (image_model, text_model, faces_model, photo_model)
+        self._settings = Settings(url, timeout, headers, tls, retry or RetryPolicy(), metrics_url, *models)
         self._transport = connect(self._settings.connection)
         self._text_config: Json | None = None
 
@@ -67,7 +74,7 @@ class Client:
         [H,W] grey) is encoded without loss. Raises InvalidInput for what is no picture.
         """
         call = self._settings.image_call(image, request_id, headers)
-        row: Embedding = self._infer(call, timeout)[0]
+        row: Embedding = answers.embeddings(call, self._infer(call, timeout))[0]
         return row
 
     def embed_images(
@@ -78,7 +85,7 @@ class Client:
         on_error: OnError = "raise",
         timeout: float | None = None,
         headers: Mapping[str, str] | None = None,
-    ) -> Iterator[Embedded[I]]:
+    ) -> Generator[Embedded[I], None, None]:
         """Pairs (image, embedding) in the order of `images`, while they come; `timeout` counts for each picture.
 
         `concurrency` requests are under way at a time, and no more than twice as many pictures are held; `images` may
@@ -86,12 +93,91 @@ class Client:
         called in the consumer's thread, which is told about it. An error that concerns the whole server
         (ServerUnreachable, NotFound, AccessDenied) is always raised. Leaving the loop early is fine.
         """
-        checked_bulk(concurrency, on_error)
+        bulk.checked(images, concurrency, on_error)
 
-        def embed(image: I) -> Embedding:
-            return self.embed_image(image, timeout=timeout, headers=headers)
+        def embed(image: I) -> Embedded[I]:
+            return Embedded(image, self.embed_image(image, timeout=timeout, headers=headers))
 
-        return _embedded(embed, images, concurrency, on_error)
+        return bulk.results(embed, images, concurrency, on_error)
+
+    def faces(
+        self,
+        image: ImageInput,
+        *,
+        min_score: float | None = None,
+        max_faces: int | None = None,
+        timeout: float | None = None,
+        headers: Mapping[str, str] | None = None,
+        request_id: str = "",
+    ) -> list[Face]:
+        """The faces on one picture (any that `embed_image` takes), the surest first; [] where there are none.
+
+        `min_score`: leave out faces that the detector is less sure of, 0 to 1. `max_faces`: only the surest so many, 0
+        for all. What is not given is the server's choice.
+        """
+        return self._faces(image, FaceOptions(min_score, max_faces), timeout, headers, request_id)
+
+    def faces_in_images(
+        self,
+        images: Iterable[I],
+        *,
+        min_score: float | None = None,
+        max_faces: int | None = None,
+        concurrency: int = 16,
+        on_error: OnError = "raise",
+        timeout: float | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Generator[Found[I], None, None]:
+        """Pairs (image, faces); everything else is as in `embed_images`."""
+        bulk.checked(images, concurrency, on_error)
+        options = FaceOptions(min_score, max_faces)
+
+        def find(image: I) -> Found[I]:
+            return Found(image, self._faces(image, options, timeout, headers))
+
+        return bulk.results(find, images, concurrency, on_error)
+
+    def analyze(
+        self,
+        image: ImageInput,
+        *,
+        embedding: bool = True,
+        faces: bool = True,
+        min_score: float | None = None,
+        max_faces: int | None = None,
+        timeout: float | None = None,
+        headers: Mapping[str, str] | None = None,
+        request_id: str = "",
+    ) -> Analysis:
+        """Embedding, faces and size of one picture, which is sent and decoded once.
+
+        The server does no work for `embedding=False` or `faces=False`, of which one may be. `min_score` and `max_faces`
+        are those of `faces`.
+        """
+        wanted = Wanted(embedding, faces, FaceOptions(min_score, max_faces))
+        return self._analyze(image, wanted, timeout, headers, request_id)
+
+    def analyze_images(
+        self,
+        images: Iterable[I],
+        *,
+        embedding: bool = True,
+        faces: bool = True,
+        min_score: float | None = None,
+        max_faces: int | None = None,
+        concurrency: int = 16,
+        on_error: OnError = "raise",
+        timeout: float | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Generator[Analyzed[I], None, None]:
+        """Pairs (image, analysis); everything else is as in `analyze` and `embed_images`."""
+        bulk.checked(images, concurrency, on_error)
+        wanted = Wanted(embedding, faces, FaceOptions(min_score, max_faces))
+
+        def analyze(image: I) -> Analyzed[I]:
+            return Analyzed(image, self._analyze(image, wanted, timeout, headers))
+
+        return bulk.results(analyze, images, concurrency, on_error)
 
     def embed_text(
         self,
@@ -108,12 +194,12 @@ class Client:
         a long sequence is sent in.
         """
         if isinstance(text, str):
-            row: Embedding = self._infer(self._settings.text_call([text], language, request_id, headers), timeout)[0]
+            row: Embedding = self._texts(self._settings.text_call([text], language, request_id, headers), timeout)[0]
             return row
         texts = checked_texts(text)
         batches = [texts] if len(texts) == 1 else text_batches(texts, self._text_model_config(timeout))
         calls = (self._settings.text_call(batch, language, request_id, headers) for batch in batches)
-        return np.concatenate([self._infer(call, timeout) for call in calls])
+        return np.concatenate([self._texts(call, timeout) for call in calls])
 
     def server_status(self, *, timeout: float | None = None) -> ServerStatus:
         """State, device and load of every model.
@@ -149,8 +235,23 @@ class Client:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
-    def _infer(self, call: Call, timeout: float | None) -> Embedding:
-        return embeddings(call, self._send(lambda left: self._transport.infer(call, left), timeout))
+    def _faces(
+        self, image: ImageInput, options: FaceOptions, timeout: float | None, headers: Mapping[str, str] | None, request_id: str = ""
+    ) -> list[Face]:
+        call = self._settings.faces_call(image, options, request_id, headers)
+        return answers.faces(call, self._infer(call, timeout))
+
+    def _analyze(
+        self, image: ImageInput, wanted: Wanted, timeout: float | None, headers: Mapping[str, str] | None, request_id: str = ""
+    ) -> Analysis:
+        call = self._settings.photo_call(image, wanted, request_id, headers)
+        return answers.analysis(call, self._infer(call, timeout), wanted)
+
+    def _texts(self, call: Call, timeout: float | None) -> Embedding:
+        return answers.embeddings(call, self._infer(call, timeout))
+
+    def _infer(self, call: Call, timeout: float | None) -> Tensors:
+        return self._send(lambda left: self._transport.infer(call, left), timeout)
 
     def _text_model_config(self, timeout: float | None) -> Json:
         if self._text_config is None:
@@ -162,16 +263,3 @@ class Client:
 
     def _send(self, once: Callable[[float], T], timeout: float | None) -> T:
         return send(once, self._settings.retry, self._settings.timeout if timeout is None else timeout)
-
-
-def _embedded(embed: Callable[[I], Embedding], images: Iterable[I], concurrency: int, on_error: OnError) -> Iterator[Embedded[I]]:
-    results = bulk.in_order(embed, images, concurrency)
-    try:
-        for image, future in results:
-            error = future.exception()
-            if error is None:
-                yield Embedded(image, future.result())
-            else:
-                handle(on_error, image, error)
-    finally:
-        results.close()

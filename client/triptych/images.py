@@ -40,6 +40,13 @@ def encoded(image: ImageInput) -> bytes:
     raise InvalidInput(f"a picture is a path, bytes, a PIL image or a uint8 array, not {type(image).__name__}")
 
 
+def is_single(images: object) -> bool:
+    """Whether something is one picture where several are expected; iterated over, it would give letters or rows of pixels."""
+    if isinstance(images, np.ndarray):
+        return images.ndim < 4
+    return isinstance(images, (str, os.PathLike, bytes, bytearray, memoryview, Image.Image))
+
+
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()

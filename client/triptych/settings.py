@@ -1,18 +1,17 @@
 """What Client and AsyncClient are set up with, checked once, and the calls made from it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
 
-from triptych.calls import Call, checked_headers, image_call, text_call
+from triptych.calls import FACES, Call, checked_headers, image_call, text_call
 from triptych.endpoint import Endpoint
-from triptych.errors import InvalidInput, TriptychError
+from triptych.errors import InvalidInput
+from triptych.face_options import FaceOptions
 from triptych.images import ImageInput
 from triptych.retry import RetryPolicy
 from triptych.tls import TLS
 from triptych.transport.base import Connection
-
-OnError = Literal["raise", "skip"] | Callable[[Any, TriptychError], None]
+from triptych.wanted import Wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +26,8 @@ class Settings:
     metrics_url: str | None
     image_model: str
     text_model: str
+    faces_model: str
+    photo_model: str
     connection: Connection = field(init=False)
 
     def __post_init__(self) -> None:
@@ -37,6 +38,14 @@ class Settings:
 
     def image_call(self, image: ImageInput, request_id: str, headers: Mapping[str, str] | None) -> Call:
         return image_call(self.image_model, image, request_id=request_id, headers=self._headers(headers))
+
+    def faces_call(self, image: ImageInput, options: FaceOptions, request_id: str, headers: Mapping[str, str] | None) -> Call:
+        more = self._headers(headers)
+        return image_call(self.faces_model, image, outputs=FACES, options=options, request_id=request_id, headers=more)
+
+    def photo_call(self, image: ImageInput, wanted: Wanted, request_id: str, headers: Mapping[str, str] | None) -> Call:
+        more = self._headers(headers)
+        return image_call(self.photo_model, image, outputs=wanted.outputs, options=wanted.options, request_id=request_id, headers=more)
 
     def text_call(self, texts: Sequence[str], language: str | None, request_id: str, headers: Mapping[str, str] | None) -> Call:
         return text_call(self.text_model, texts, language, request_id=request_id, headers=self._headers(headers))
@@ -55,19 +64,3 @@ def checked_texts(texts: Sequence[str]) -> Sequence[str]:
     if not texts:
         raise InvalidInput("there is no text to embed: the sequence is empty")
     return texts
-
-
-def checked_bulk(concurrency: int, on_error: OnError) -> None:
-    """Raise InvalidInput for options of embed_images that make no sense, before the first picture is read."""
-    if concurrency < 1:
-        raise InvalidInput(f"concurrency is at least 1, not {concurrency}")
-    if on_error not in ("raise", "skip") and not callable(on_error):
-        raise InvalidInput(f"on_error is 'raise', 'skip' or a function of (image, error), not {on_error!r}")
-
-
-def handle(on_error: OnError, image: Any, error: BaseException) -> None:
-    """Raise `error`, or let `on_error` have it when it concerns this picture alone."""
-    if on_error == "raise" or not isinstance(error, TriptychError) or error.concerns_server:
-        raise error
-    if callable(on_error):
-        on_error(image, error)

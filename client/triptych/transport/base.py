@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from numpy.typing import NDArray
-
-from triptych.calls import Call
+from triptych.calls import Call, Tensors
 from triptych.endpoint import Endpoint
 from triptych.errors import InvalidInput
 from triptych.tls import TLS
+
+__all__ = ["AsyncTransport", "Connection", "Json", "Tensors", "Transport", "connect", "connect_async"]
 
 Json = Mapping[str, Any]
 
@@ -34,8 +34,8 @@ class Connection:
 class Transport(Protocol):
     """One server, used from any number of threads. `timeout` is in seconds; every method raises TriptychError only."""
 
-    def infer(self, call: Call, timeout: float) -> NDArray[Any] | None:
-        """The output that `call` asks for, or None where the answer lacks it."""
+    def infer(self, call: Call, timeout: float) -> Tensors:
+        """The outputs that `call` asks for, as far as the answer has them."""
 
     def model_index(self, timeout: float) -> Sequence[Json]:
         """Every model of the repository: name, state, reason."""
@@ -53,7 +53,7 @@ class Transport(Protocol):
 class AsyncTransport(Protocol):
     """`Transport` for one event loop."""
 
-    async def infer(self, call: Call, timeout: float) -> NDArray[Any] | None: ...
+    async def infer(self, call: Call, timeout: float) -> Tensors: ...
 
     async def model_index(self, timeout: float) -> Sequence[Json]: ...
 

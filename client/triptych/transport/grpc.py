@@ -1,16 +1,15 @@
 """gRPC for threads: tritonclient's client, which is thread-safe for everything but streams."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import tritonclient.grpc as triton
-from numpy.typing import NDArray
 from tritonclient.utils import InferenceServerException
 
 from triptych.calls import Call
-from triptych.transport.base import Connection, Json
+from triptych.transport.base import Connection, Json, Tensors
 from triptych.transport.failures import closed, from_triton
-from triptych.transport.tensors import channel_options, grpc_credentials, infer_arguments, microseconds
+from triptych.transport.tensors import answered, channel_options, grpc_credentials, infer_arguments, microseconds
 
 T = TypeVar("T")
 
@@ -24,13 +23,12 @@ class GrpcTransport:
             connection.endpoint.address, channel_args=channel_options(), **grpc_credentials(connection)
         )
 
-    def infer(self, call: Call, timeout: float) -> NDArray[Any] | None:
+    def infer(self, call: Call, timeout: float) -> Tensors:
         arguments = infer_arguments(triton, call)
         result = self._ask(
             lambda: self._client.infer(**arguments, headers=dict(call.headers), timeout=microseconds(timeout), client_timeout=timeout)
         )
-        output: NDArray[Any] | None = result.as_numpy(call.output)
-        return output
+        return answered(call, result)
 
     def model_index(self, timeout: float) -> Sequence[Json]:
         headers = dict(self._connection.headers)

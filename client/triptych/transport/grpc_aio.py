@@ -2,16 +2,15 @@
 
 import asyncio
 from collections.abc import Awaitable, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import tritonclient.grpc.aio as triton
-from numpy.typing import NDArray
 from tritonclient.utils import InferenceServerException
 
 from triptych.calls import Call
-from triptych.transport.base import Connection, Json
+from triptych.transport.base import Connection, Json, Tensors
 from triptych.transport.failures import closed, from_triton
-from triptych.transport.tensors import channel_options, grpc_credentials, infer_arguments, microseconds
+from triptych.transport.tensors import answered, channel_options, grpc_credentials, infer_arguments, microseconds
 
 T = TypeVar("T")
 
@@ -26,7 +25,7 @@ class AsyncGrpcTransport:
             connection.endpoint.address, channel_args=channel_options(), **grpc_credentials(connection)
         )
 
-    async def infer(self, call: Call, timeout: float) -> NDArray[Any] | None:
+    async def infer(self, call: Call, timeout: float) -> Tensors:
         result = await self._ask(
             self._client.infer(
                 **infer_arguments(triton, call),
@@ -35,8 +34,7 @@ class AsyncGrpcTransport:
                 client_timeout=timeout,
             )
         )
-        output: NDArray[Any] | None = result.as_numpy(call.output)
-        return output
+        return answered(call, result)
 
     async def model_index(self, timeout: float) -> Sequence[Json]:
         headers = dict(self._connection.headers)

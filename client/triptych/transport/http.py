@@ -12,10 +12,8 @@ import weakref
 from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 
-from numpy.typing import NDArray
-
 from triptych.calls import Call
-from triptych.transport.base import Connection, Json
+from triptych.transport.base import Connection, Json, Tensors
 from triptych.transport.failures import closed
 from triptych.transport.http_aio import AsyncHttpTransport
 
@@ -37,7 +35,7 @@ class HttpTransport:
             raise
         self._finish = weakref.finalize(self, _close, loop, thread, self._transport)
 
-    def infer(self, call: Call, timeout: float) -> NDArray[Any] | None:
+    def infer(self, call: Call, timeout: float) -> Tensors:
         return self._wait(self._transport.infer(call, timeout))
 
     def model_index(self, timeout: float) -> Sequence[Json]:

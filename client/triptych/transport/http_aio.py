@@ -3,19 +3,18 @@
 import asyncio
 import os
 from collections.abc import Awaitable, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import aiohttp
 import tritonclient.http.aio as triton
-from numpy.typing import NDArray
 from tritonclient.utils import InferenceServerException
 
 from triptych.calls import Call
 from triptych.errors import DeadlineExceeded
 from triptych.tls import TLS
-from triptych.transport.base import Connection, Json
+from triptych.transport.base import Connection, Json, Tensors
 from triptych.transport.failures import NO_ANSWER, closed, from_triton, unreachable
-from triptych.transport.tensors import infer_arguments, microseconds
+from triptych.transport.tensors import answered, infer_arguments, microseconds
 
 T = TypeVar("T")
 
@@ -34,11 +33,10 @@ class AsyncHttpTransport:
             ssl_context=(connection.tls or TLS()).context() if endpoint.secure else True,
         )
 
-    async def infer(self, call: Call, timeout: float) -> NDArray[Any] | None:
+    async def infer(self, call: Call, timeout: float) -> Tensors:
         question = self._client.infer(**infer_arguments(triton, call), headers=dict(call.headers), timeout=microseconds(timeout))
         result = await self._ask(question, timeout)
-        output: NDArray[Any] | None = result.as_numpy(call.output)
-        return output
+        return answered(call, result)
 
     async def model_index(self, timeout: float) -> Sequence[Json]:
         headers = dict(self._connection.headers)

@@ -3,8 +3,10 @@
 from typing import Any, Protocol
 
 from numpy.typing import NDArray
+from tritonclient.utils import np_to_triton_dtype
 
-from triptych.calls import Call
+from triptych.calls import Call, Tensors
+from triptych.errors import ServerError
 from triptych.transport.base import Connection
 
 # Triton's own gRPC limit is a compile-time constant of the same size; limits that matter are the server's parameters.
@@ -23,16 +25,29 @@ def infer_arguments(module: TritonModule, call: Call) -> dict[str, Any]:
     return {
         "model_name": call.model,
         "inputs": [_infer_input(module, name, data) for name, data in call.inputs.items()],
-        "outputs": [module.InferRequestedOutput(call.output)],
+        "outputs": [module.InferRequestedOutput(name) for name in call.outputs],
         "priority": call.priority,
         "request_id": call.request_id,
     }
 
 
 def _infer_input(module: TritonModule, name: str, data: NDArray[Any]) -> Any:
-    tensor = module.InferInput(name, list(data.shape), "BYTES")
+    tensor = module.InferInput(name, list(data.shape), np_to_triton_dtype(data.dtype))
     tensor.set_data_from_numpy(data)
     return tensor
+
+
+def answered(call: Call, result: Any) -> Tensors:
+    """The outputs that `call` asks for, as far as tritonclient's `result` has them; raises ServerError for broken ones."""
+    tensors = {}
+    for name in call.outputs:
+        try:
+            tensor = result.as_numpy(name)
+        except ValueError:
+            raise ServerError(f"{call.model!r} answered a tensor {name!r} whose data does not fill its shape") from None
+        if tensor is not None:
+            tensors[name] = tensor
+    return tensors
 
 
 def microseconds(seconds: float) -> int:

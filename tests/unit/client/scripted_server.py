@@ -14,6 +14,7 @@ from typing import Any
 import grpc
 import numpy as np
 from tritonclient.grpc import model_config_pb2, service_pb2, service_pb2_grpc
+from tritonclient.utils import np_to_triton_dtype, triton_to_np_dtype
 
 DIM = 4
 MAX_BATCH = 3
@@ -25,7 +26,8 @@ class Seen:
     """One inference request as it arrived."""
 
     model: str
-    inputs: dict[str, list[bytes]]
+    inputs: dict[str, list[Any]]  # bytes, or numbers where the datatype is not BYTES
+    datatypes: dict[str, str]
     shapes: dict[str, list[int]]
     outputs: list[str]
     priority: int
@@ -36,7 +38,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class Reply:
-    """A scripted answer: after `delay` seconds an error, or (no status) the embedding."""
+    """A scripted answer: after `delay` seconds an error, or (no status) what the model gives."""
 
     status: str | None = None
     message: str = ""
@@ -45,9 +47,14 @@ class Reply:
 
 @dataclass
 class Script:
-    """What to answer, in order; when it is used up, embeddings."""
+    """What to answer, in order; when it is used up, what the models give.
+
+    `faces`: how many there are on every picture. `tensors`: sent in place of the models' own; None leaves one out.
+    """
 
     replies: list[Reply] = field(default_factory=list)
+    faces: int = 2
+    tensors: dict[str, np.ndarray | None] = field(default_factory=dict)
     seen: list[Seen] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
     busy: int = 0
@@ -70,8 +77,27 @@ def embedding_of(item: bytes) -> np.ndarray:
     return np.array([len(item), item[0] if item else 0, item[-1] if item else 0, 1], dtype=np.float32)
 
 
-def rows(request: Seen) -> np.ndarray:
-    return np.stack([embedding_of(item) for item in next(iter(request.inputs.values()))])
+def faces_of(count: int) -> dict[str, np.ndarray]:
+    """The tensors of so many faces, all different, the surest first, in a picture of 640 x 480."""
+    place = np.arange(count, dtype=np.float32)
+    return {
+        "boxes": (place[:, None] * 10 + np.float32([1.5, 2, 31, 42]))[None],
+        "landmarks": (place[:, None, None] * 10 + np.arange(10, dtype=np.float32).reshape(5, 2))[None],
+        "scores": (1 - place / 100)[None].astype(np.float32),
+        "embeddings": (place[:, None] + np.float32([0, 0.25, 0.5, 0.75]))[None],
+        "size": np.array([[640, 480]], dtype=np.int32),
+    }
+
+
+def tensors_of(request: Seen, script: Script) -> dict[str, np.ndarray]:
+    """Every output that was asked for."""
+    items = next(iter(request.inputs.values()))
+    given = {"embedding": np.stack([embedding_of(item) for item in items]), **faces_of(script.faces), **script.tensors}
+    return {name: given[name] for name in request.outputs if given[name] is not None}
+
+
+def read(datatype: str, raw: bytes) -> list[Any]:
+    return split(raw) if datatype == "BYTES" else np.frombuffer(raw, triton_to_np_dtype(datatype)).tolist()
 
 
 def split(raw: bytes) -> list[bytes]:
@@ -90,7 +116,8 @@ class Grpc(service_pb2_grpc.GRPCInferenceServiceServicer):
     def ModelInfer(self, request: Any, context: Any) -> Any:  # noqa: N802 - gRPC's name
         seen = Seen(
             request.model_name,
-            {t.name: split(raw) for t, raw in zip(request.inputs, request.raw_input_contents, strict=True)},
+            {t.name: read(t.datatype, raw) for t, raw in zip(request.inputs, request.raw_input_contents, strict=True)},
+            {t.name: t.datatype for t in request.inputs},
             {t.name: list(t.shape) for t in request.inputs},
             [output.name for output in request.outputs],
             request.parameters["priority"].uint64_param,
@@ -101,10 +128,11 @@ class Grpc(service_pb2_grpc.GRPCInferenceServiceServicer):
         reply = self.script.next(seen)
         if reply.status:
             context.abort(grpc.StatusCode[reply.status], reply.message)
-        answer = rows(seen)
-        output = service_pb2.ModelInferResponse.InferOutputTensor(name="embedding", datatype="FP32", shape=answer.shape)
-        ids = {"model_name": seen.model, "id": seen.request_id}
-        return service_pb2.ModelInferResponse(**ids, outputs=[output], raw_output_contents=[answer.tobytes()])
+        answer = tensors_of(seen, self.script)
+        form = service_pb2.ModelInferResponse.InferOutputTensor
+        outputs = [form(name=name, datatype=np_to_triton_dtype(tensor.dtype), shape=tensor.shape) for name, tensor in answer.items()]
+        raw = [tensor.tobytes() for tensor in answer.values()]
+        return service_pb2.ModelInferResponse(model_name=seen.model, id=seen.request_id, outputs=outputs, raw_output_contents=raw)
 
     def ModelConfig(self, request: Any, context: Any) -> Any:  # noqa: N802
         config = model_config_pb2.ModelConfig(name=request.name, max_batch_size=MAX_BATCH)
@@ -122,11 +150,12 @@ class Http(BaseHTTPRequestHandler):
         inputs = {}
         for tensor in request["inputs"]:
             length = tensor["parameters"]["binary_data_size"]
-            inputs[tensor["name"]] = split(body[position : position + length])
+            inputs[tensor["name"]] = read(tensor["datatype"], body[position : position + length])
             position += length
         seen = Seen(
             self.path.split("/")[-2],
             inputs,
+            {t["name"]: t["datatype"] for t in request["inputs"]},
             {t["name"]: t["shape"] for t in request["inputs"]},
             [output["name"] for output in request["outputs"]],
             request["parameters"]["priority"],
@@ -138,10 +167,18 @@ class Http(BaseHTTPRequestHandler):
         if reply.status:
             self.answer(HTTP_STATUS[reply.status], json.dumps({"error": reply.message}).encode())
             return
-        answer = rows(seen)
-        binary = answer.tobytes()
-        output = {"name": "embedding", "datatype": "FP32", "shape": answer.shape, "parameters": {"binary_data_size": len(binary)}}
-        head = json.dumps({"model_name": seen.model, "outputs": [output]}).encode()
+        answer = tensors_of(seen, self.script)
+        outputs = [
+            {
+                "name": name,
+                "datatype": np_to_triton_dtype(tensor.dtype),
+                "shape": tensor.shape,
+                "parameters": {"binary_data_size": tensor.nbytes},
+            }
+            for name, tensor in answer.items()
+        ]
+        head = json.dumps({"model_name": seen.model, "outputs": outputs}).encode()
+        binary = b"".join(tensor.tobytes() for tensor in answer.values())
         self.answer(200, head + binary, {"Inference-Header-Content-Length": str(len(head))})
 
     def do_GET(self) -> None:
