@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from triptych.cli import configs, embed, models, search, serve, status
+from triptych.cli import configs, embed, faces, models, search, serve, status
 from triptych.cli.console import fail
 from triptych.errors import TriptychError
 
@@ -15,7 +15,7 @@ def build() -> typer.Typer:
     """The command line, as a Typer app."""
     app = typer.Typer(
         name="triptych",
-        help="Smart search over photos with a Triton Inference Server.",
+        help="Smart search and faces over photos with a Triton Inference Server.",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
@@ -25,6 +25,7 @@ def build() -> typer.Typer:
     app.command()(status.status)
     app.command()(embed.embed)
     app.command()(search.search)
+    app.command()(faces.faces)
     app.add_typer(models.build())
     app.add_typer(configs.build())
     return app

@@ -46,9 +46,12 @@ def write(rows: Iterable[Row], output: Path | None) -> None:
 
 def _json_lines(rows: Iterable[Row], file: IO[str]) -> None:
     for name, embedding in rows:
-        # A float32 needs 9 digits to survive; Python's shortest form of the same number as a double would take 17.
-        numbers = [float(f"{value:.9g}") for value in embedding.tolist()]
-        file.write(json.dumps({"name": name, "embedding": numbers}, ensure_ascii=False) + "\n")
+        file.write(json.dumps({"name": name, "embedding": numbers(embedding)}, ensure_ascii=False) + "\n")
+
+
+def numbers(values: Iterable[float]) -> list[float]:
+    """Float32 values for JSON: 9 digits bring each back exactly; Python would write 17 of the same number as a double."""
+    return [float(f"{value:.9g}") for value in values]
 
 
 @contextmanager

@@ -42,7 +42,7 @@ def album(tmp_path):
 def test_version_and_help():
     assert triptych("--version").stdout.startswith("triptych")
     shown = triptych("--help").stdout
-    for command in ("serve", "status", "embed", "search", "models", "configs"):
+    for command in ("serve", "status", "embed", "search", "faces", "models", "configs"):
         assert command in shown
 
 
