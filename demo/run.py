@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,10 +93,10 @@ def run(photos: Path | None, queries: Sequence[str], out: Path, profile: str, co
         console.print("Searching with the model that is in place, not with the demo's.")
     paths = _own(photos) if photos is not None else _drawn(console)
     options = EngineOptions(repository, profile=profile, http_port=0, grpc_port=0, metrics_port=0)
-    with console.status("starting Triton"):
-        engine = Engine(options)
-        engine.start()
-    with engine, Client(engine.grpc_url) as client:
+    with ExitStack() as stack:
+        with console.status("starting Triton"):
+            engine = stack.enter_context(Engine(options))
+        client = stack.enter_context(Client(engine.grpc_url))
         console.print(f"Triton answers on {engine.grpc_url}, profile {options.profile}.")
         album = embed_album(client, paths, console)
         rows = search(client, album, queries)

@@ -32,6 +32,11 @@ class ModelStatus:
         return self.state == "READY"
 
     @property
+    def left_out(self) -> bool:
+        """Whether it was never asked to load, as models without weights are."""
+        return self.state == NOT_LOADED
+
+    @property
     def fallback(self) -> bool:
         """Whether an instance runs on another device than it was asked to."""
         return self.device_requested != self.device_actual

@@ -65,6 +65,8 @@ def test_starts_serves_and_leaves_nothing_behind(tmp_path):
         with triton_grpc.InferenceServerClient(engine.grpc_url.removeprefix("grpc://")) as client:
             assert client.is_server_ready()
             assert client.get_model_metadata("doubler").platform != ""
+        with pytest.raises(EngineError, match="running already"):
+            engine.start()
         pid, scratch = engine.pid, [folder for folder in Path("/tmp").glob("triptych-*") if (folder / "backends").is_dir()]
         assert regions() - before
         assert stubs()

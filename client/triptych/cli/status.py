@@ -28,7 +28,7 @@ def status(
     tls_certificate: options.TlsCertificate = None,
     tls_key: options.TlsKey = None,
 ) -> None:
-    """Show what every model of a server is doing. Exit code 1 when one is not ready."""
+    """Show what every model of a server is doing. Exit code 1 when one that was to be loaded is not ready."""
     with options.client(url, timeout, header, tls_root, tls_certificate, tls_key, metrics_url) as client:
         server = client.server_status()
     if as_json:
@@ -37,7 +37,7 @@ def status(
         out().print(_table(server))
         if server.note:
             err().print(f"note: {server.note}", markup=False, soft_wrap=True)
-    waiting = [model for model in server if not model.ready]
+    waiting = [model for model in server if not model.ready and not model.left_out]
     if waiting:
         reasons = "; ".join(f"{model.name} is {model.state}" + (f" ({model.reason})" if model.reason else "") for model in waiting)
         raise typer.Exit(fail(f"{len(waiting)} of {len(server)} models are not ready: {reasons}"))
@@ -52,7 +52,7 @@ def _table(server: ServerStatus) -> Table:
     for model in server:
         table.add_row(
             Text(model.name),
-            Text(model.state, style="green" if model.ready else "red"),
+            Text(model.state, style="green" if model.ready else "dim" if model.left_out else "red"),
             model.profile or ABSENT,
             _device(model),
             model.precision or ABSENT,

@@ -96,6 +96,8 @@ class Engine:
         EngineError when no network has weights, a port is taken, Triton ends, a model fails (the text says which and why),
         or `start_timeout` passes; nothing is left running then.
         """
+        if self.pid is not None:
+            raise EngineError("this engine is running already; stop it first, or make another")
         self._servable = find_servable(self.options.repository)
         if self._servable.left_out:
             self._say_left_out()

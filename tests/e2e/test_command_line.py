@@ -1,0 +1,124 @@
+"""The command line as people use it: serve, status, embed, search, stop; and the demo, which ends by itself."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+from demo.scenes import EVALUATION_SEEDS, caption, draw, sample
+from tests.support.serving import CHECKOUT
+from triptych_server.models.use import use_folder
+
+TRIPTYCH = str(Path(sys.executable).with_name("triptych"))
+
+
+def run(*arguments, timeout=120, **options):
+    return subprocess.run([TRIPTYCH, *map(str, arguments)], capture_output=True, text=True, timeout=timeout, check=False, **options)
+
+
+def tritons_of(repository):
+    """Process ids of the Tritons that serve a repository."""
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        command = process.info["cmdline"] or []
+        if f"--model-repository={repository / 'model_repository'}" in command:
+            found.append(process.pid)
+    return found
+
+
+@pytest.fixture(scope="module")
+def album(tmp_path_factory):
+    """Six pictures, and a file that is none."""
+    folder = tmp_path_factory.mktemp("album")
+    scenes = [sample(seed) for seed in EVALUATION_SEEDS[40:46]]
+    for index, scene in enumerate(scenes):
+        draw(scene, (480, 360)).save(folder / f"{index}.jpg")
+    return folder, [caption(scene) for scene in scenes]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """`triptych serve` on free ports; yields its gRPC and metrics addresses, and ends it with SIGTERM."""
+    tmp = tmp_path_factory.mktemp("serve")
+    repository = CHECKOUT.copy_to(tmp / "repository")
+    use_folder(CHECKOUT.demo_weights, repository)
+    arguments = ["serve", "--profile", "auto", "--repository", repository.root, "--log-file", tmp / "triton.log"]
+    ports = ["--http-port", "0", "--grpc-port", "0", "--metrics-port", "0"]
+    process = subprocess.Popen([TRIPTYCH, *map(str, arguments), *ports], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        text = ""
+        while "/metrics" not in text:
+            line = process.stdout.readline()
+            assert line, process.stderr.read()
+            text += line
+        yield re.search(r"grpc://\S+", text)[0], re.search(r"http://\S+/metrics", text)[0]
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+    assert not list(Path("/dev/shm").glob(f"triptych_*_{process.pid}_*"))
+
+
+def test_status_shows_every_model_with_its_device(server):
+    url, metrics = server
+    done = run("status", "--url", url, "--metrics-url", metrics, env={**os.environ, "COLUMNS": "200"})
+    assert done.returncode == 0, done.stderr
+    for model in ("clip_preprocess", "clip_visual", "clip_tokenize", "clip_textual", "search_image", "search_text"):
+        assert re.search(rf"{model}\b.*READY", done.stdout, re.I), done.stdout
+    assert re.search(r"clip_visual.*CPU.*(bf16|f32)", done.stdout), done.stdout
+
+
+def test_search_ranks_a_folder_by_a_text(server, album):
+    folder, captions = album
+    for index in (0, 3):
+        done = run("search", captions[index], folder, "--url", server[0], "--json", "--top", "3")
+        assert done.returncode == 0, done.stderr
+        rows = json.loads(done.stdout) if done.stdout.lstrip().startswith("[") else [json.loads(line) for line in done.stdout.splitlines()]
+        assert any(f"{index}.jpg" in str(row) for row in rows[:2]), done.stdout
+
+
+def test_embed_writes_unit_rows_and_names_bad_files(server, album, tmp_path):
+    folder, _ = album
+    (tmp_path / "broken.jpg").write_bytes((folder / "0.jpg").read_bytes()[:500])
+    done = run("embed", folder / "0.jpg", tmp_path / "broken.jpg", folder / "1.jpg", "--url", server[0], "-o", tmp_path / "out.npy")
+    assert done.returncode == 1
+    assert "broken.jpg" in done.stderr + done.stdout
+    rows = np.load(tmp_path / "out.npy")
+    assert rows.shape == (2, 512)
+    np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-3)
+
+
+def test_a_server_that_is_not_there_is_one_sentence():
+    done = run("search", "anything", "/tmp", "--url", "grpc://127.0.0.1:9")
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr
+    assert "127.0.0.1:9" in done.stderr
+
+
+def test_the_demo_ends_by_itself_and_draws_a_contact_sheet(tmp_path):
+    from PIL import Image
+
+    command = [sys.executable, "-m", "demo.run", "--profile", "auto", "--out", str(tmp_path)]
+    done = subprocess.run(command, cwd=CHECKOUT.root, capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "100/100" in done.stdout + done.stderr
+    sheet = np.asarray(Image.open(tmp_path / "contact_sheet.png").convert("L"))
+    assert sheet.shape[1] > 800
+    assert sheet.std() > 20
+    assert not tritons_of(CHECKOUT.root)
+
+
+def test_the_demo_takes_photos_of_ones_own_and_skips_what_is_none(tmp_path, album):
+    folder, _ = album
+    (folder / "notes.jpg").write_text("no picture")
+    command = [sys.executable, "-m", "demo.run", "--photos", str(folder), "--out", str(tmp_path)]
+    done = subprocess.run(command, cwd=CHECKOUT.root, capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "notes.jpg" in done.stdout + done.stderr
+    assert (tmp_path / "contact_sheet.png").is_file()
