@@ -5,7 +5,6 @@ its baseline in turns (A, B, A, B, ...), so that a machine that slows down slows
 """
 
 import argparse
-import os
 import tempfile
 import time
 from collections.abc import Mapping
@@ -47,8 +46,7 @@ def run_bench(plan: Plan, corpus: Corpus, console: Console) -> tuple[list[Row], 
         photos = scratch / "photos"
         photos.mkdir()
         corpus.write(photos)
-        threads = os.cpu_count() or 1
-        with triptych(clip, scratch, PROFILE) as ours, plain_service(clip / "visual" / "model.onnx", threads) as plain:
+        with triptych(clip, scratch, PROFILE) as ours, plain_service(clip / "visual" / "model.onnx") as plain:
             facts["precision"] = ours.precision
             facts["smallest_cosine_to_plain"] = check_agreement(ours, plain, corpus.jpegs)
             rows, found = search_rows(Contest(plan, ours, plain, photos, console), perf, cost)

@@ -41,7 +41,7 @@ class Contest:
     def visual(self, perf: PerfAnalyzer) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """Images per second of clip_visual over gRPC and of the bare runtime."""
         window_ms = round(1000 * self.plan.seconds / 3)
-        perf.run("clip_visual", self.ours.url, VISUAL_IN_FLIGHT, 500)  # warm up
+        perf.run("clip_visual", self.ours.url, VISUAL_IN_FLIGHT, round(1000 * self.plan.warm_up / 3))
         ours, bare = [], []
         for _ in self._turns("clip_visual, benchmark_app"):
             ours.append(perf.run("clip_visual", self.ours.url, VISUAL_IN_FLIGHT, window_ms).throughput)

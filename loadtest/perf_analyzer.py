@@ -22,6 +22,11 @@ SHA256 = "421fbb69ae6ab8cdb2c35b82134fcef2fe11e7af7718b1fcbc53335ab9bfe889"
 MEMBER = "tritonclient-2.50.0.data/data/bin/perf_analyzer"
 LIBRARIES = {"libb64.so.0d": "libb64-*.so.0d*", "libcudart.so.12": "libcudart-*.so.12*"}
 WINDOWS = 3  # perf_analyzer reports the mean of its last three windows
+NOTHING_MEASURED = "No valid requests recorded within time interval"
+
+
+class NothingMeasuredError(Exception):
+    """A window passed without an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +96,17 @@ class PerfAnalyzer:
     def run(self, model: str, url: str, concurrency: int, window_ms: int) -> PerfReport:
         """Keep `concurrency` requests of batch 1 with random tensors in flight over gRPC; `url` is host:port.
 
-        Takes three windows of `window_ms` and no more, for the benchmark repeats by itself; RuntimeError when a request fails.
+        Takes three windows of `window_ms` and no more, for the benchmark repeats by itself. On a machine so slow that a window
+        passes without an answer, the windows are doubled, up to four times; RuntimeError after that or when a request fails.
         """
+        for attempt in range(5):
+            try:
+                return self._measure(model, url, concurrency, window_ms << attempt)
+            except NothingMeasuredError:
+                continue
+        raise RuntimeError(f"{model} did not answer {concurrency} requests in flight within {window_ms << 4} ms")
+
+    def _measure(self, model: str, url: str, concurrency: int, window_ms: int) -> PerfReport:
         with TemporaryDirectory() as folder:
             report = Path(folder) / "report.csv"
             arguments = ["-m", model, "-i", "grpc", "-u", url, "--async", "-f", str(report)]
@@ -105,6 +119,8 @@ class PerfAnalyzer:
         environment = os.environ | ({"LD_LIBRARY_PATH": str(self.libraries)} if self.libraries else {})
         command = [str(self.program), *arguments]
         done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False, env=environment)
+        if NOTHING_MEASURED in done.stderr:
+            raise NothingMeasuredError
         if done.returncode:
             raise RuntimeError(f"perf_analyzer ended with {done.returncode}: {(done.stderr + done.stdout)[-600:]}")
         return done.stdout + done.stderr  # the version goes to stderr

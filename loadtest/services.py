@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from loadtest.baselines.plain_service import THREADS
 from triptych_server.engine import Engine, EngineOptions
 from triptych_server.models.use import use_folder
 from triptych_server.repository import Repository
@@ -58,7 +59,7 @@ def precision_of(model: str, metrics: str) -> str:
 
 
 @contextmanager
-def plain_service(model: Path, threads: int) -> Iterator[Service]:
+def plain_service(model: Path, threads: int = THREADS) -> Iterator[Service]:
     """Start the baseline with a legacy visual tower and wait until it answers."""
     port = _free_port()
     url = f"http://127.0.0.1:{port}"

@@ -73,3 +73,22 @@ def test_the_report_is_taken_from_the_file_the_program_was_told_to_write(tmp_pat
 def test_a_failed_run_says_what_the_program_said(tmp_path):
     with pytest.raises(RuntimeError, match="ended with 99.*no such model"):
         PerfAnalyzer(program(tmp_path, "echo no such model >&2; exit 99")).run("nope", "127.0.0.1:1", concurrency=1, window_ms=1)
+
+
+def test_windows_that_pass_without_an_answer_are_doubled(tmp_path):
+    silent = f'echo "{perf_analyzer.NOTHING_MEASURED}" >&2; exit 3'
+    script = f"""
+echo "$*" >> {tmp_path}/calls
+case "$*" in *"--measurement-interval 400 "*) ;; *) {silent};; esac
+while [ "$1" != -f ]; do shift; done
+cat > "$2" <<EOF
+{CSV}EOF"""
+    report = PerfAnalyzer(program(tmp_path, script)).run("clip_visual", "127.0.0.1:1", concurrency=64, window_ms=100)
+    assert report == PerfReport.parse(CSV)
+    assert len((tmp_path / "calls").read_text().splitlines()) == 3  # 100, 200, 400 ms
+
+
+def test_a_model_that_never_answers_is_given_up(tmp_path):
+    silent = PerfAnalyzer(program(tmp_path, f'echo "{perf_analyzer.NOTHING_MEASURED}" >&2; exit 3'))
+    with pytest.raises(RuntimeError, match="did not answer 64 requests in flight within 1600 ms"):
+        silent.run("clip_visual", "127.0.0.1:1", concurrency=64, window_ms=100)
