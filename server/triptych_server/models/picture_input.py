@@ -47,11 +47,10 @@ class PictureInput:
         return cls(value.name, dtype, nchw, sides[0] or sides[1], sizes[0] is not None)
 
     def feed(self, pictures: NDArray[np.uint8], scaling: Scaling) -> NDArray[np.generic]:
-        """Pictures uint8 [N,S,S,3] as the original wants them."""
+        """Pictures uint8 [N,S,S,3] as the original wants them, rounded once, at the end."""
         if self.dtype == TensorProto.UINT8:
             return pictures
-        mean, std = np.array(scaling.mean, np.float32), np.array(scaling.std, np.float32)
-        scaled = (pictures.astype(np.float32) / np.float32(255) - mean) / std
+        scaled = (pictures / 255 - np.array(scaling.mean)) / np.array(scaling.std)
         ordered = scaled.transpose(0, 3, 1, 2) if self.nchw else scaled
         return np.ascontiguousarray(ordered, helper.tensor_dtype_to_np_dtype(self.dtype))
 

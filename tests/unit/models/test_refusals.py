@@ -10,35 +10,13 @@ import pytest
 from onnx import NodeProto, TensorProto, helper
 
 from tests.support.graphs import patches, write_graph
-from triptych_server.errors import ModelImportError, Status
+from tests.support.refused import refused
 from triptych_server.models import surgery
 from triptych_server.models.import_clip import import_textual, import_visual
 from triptych_server.models.preprocess import Preprocess
 
 PREPROCESS = Preprocess(size=32)
 IDS = ("text", TensorProto.INT64, (1, 16))
-
-
-@pytest.fixture
-def target(tmp_path: Path) -> Path:
-    """A served model in a folder of its own."""
-    target = tmp_path / "served" / "model.onnx"
-    target.parent.mkdir()
-    target.write_bytes(b"the model that is served")
-    return target
-
-
-def refused(call: Callable[[], Any], target: Path) -> str:
-    """The text of the refusal; the target, and its folder, are as before."""
-    with pytest.raises(ModelImportError) as caught:
-        call()
-    assert target.read_bytes() == b"the model that is served"
-    assert [file.name for file in target.parent.iterdir()] == ["model.onnx"]
-    assert caught.value.status is Status.INVALID_ARG
-    text = str(caught.value)
-    assert str(target.parent.parent) not in text, "a message must not show the server's paths"
-    assert "\n" not in text
-    return text
 
 
 def visual(source: Path, target: Path) -> Callable[[], Any]:
