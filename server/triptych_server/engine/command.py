@@ -22,7 +22,7 @@ def triton_command(
 ) -> list[str]:
     """The arguments of tritonserver, which loads `models` and no other.
 
-    The APIs that control it are open on loopback only, else they want the control key.
+    The APIs that control it want the control key where options say so.
     """
     command = [
         str(triton.server),
@@ -44,7 +44,7 @@ def triton_command(
         command += [f"--{service}-address={options.host}", f"--{service}-port={port}"]
     if options.profile != DEFAULT_PROFILE:
         command.append(f"--model-config-name={options.profile}")
-    if not options.is_local:
+    if options.is_guarded:
         command += [
             f"--http-restricted-api={CLOSED_APIS}:{CONTROL_HEADER}={control_key}",
             f"--grpc-restricted-protocol={CLOSED_APIS}:{CONTROL_HEADER}={control_key}",

@@ -77,7 +77,7 @@ class Engine:
     @property
     def control_headers(self) -> dict[str, str]:
         """HTTP headers that open the control APIs."""
-        return {} if self.options.is_local else {CONTROL_HEADER: self.control_key}
+        return {CONTROL_HEADER: self.control_key} if self.options.is_guarded else {}
 
     @property
     def log_file(self) -> Path | None:

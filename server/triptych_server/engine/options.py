@@ -17,8 +17,9 @@ class EngineOptions:
     """How to run Triton. A port of 0 is any free one. Sizes are in bytes, times in seconds. The profile `auto` becomes the one
     that is recommended for this machine.
 
-    `triton` names a Triton (its folder or its binary) instead of the one that would be found. `control_key` opens the
-    control, shared-memory, logging and trace APIs to requests that carry it when `host` is not loopback; None: a random one.
+    `triton` names a Triton (its folder or its binary) instead of the one that would be found. The control,
+    shared-memory, logging and trace APIs are closed to requests that do not carry `control_key`; None: they are open on
+    loopback, and elsewhere the key is a random one.
     """
 
     repository: Repository
@@ -47,6 +48,11 @@ class EngineOptions:
         chosen = [port for port in ports.values() if port]
         if len(set(chosen)) != len(chosen):
             raise EngineError(f"two services on one port: {ports}")
+
+    @property
+    def is_guarded(self) -> bool:
+        """Whether the control APIs want the control key."""
+        return self.control_key is not None or not self.is_local
 
     @property
     def is_local(self) -> bool:

@@ -38,6 +38,7 @@ def test_a_profile_is_a_model_config_name_and_the_default_is_none():
 def test_control_apis_are_closed_with_a_key_when_others_can_reach_it():
     closed = "model-repository,shared-memory,logging,trace:triptych-control=secret"
     assert {f"--http-restricted-api={closed}", f"--grpc-restricted-protocol={closed}"} <= set(command(host="0.0.0.0"))
+    assert f"--http-restricted-api={closed}" in command(host="127.0.0.1", control_key="secret")
     assert not any("restricted" in item for item in command(host="127.0.0.1"))
     assert not any("restricted" in item for item in command(host="::1"))
 
