@@ -42,6 +42,20 @@ class InvalidTextError(InvalidInputError):
     """The text cannot be tokenised: not UTF-8, or over the length budget."""
 
 
+class InvalidOptionError(InvalidInputError):
+    """An option of the request (a threshold, a count) is out of its range or not one number."""
+
+
+class OverloadedError(TriptychServerError):
+    """Too much is waiting already; the caller may ask again later."""
+
+    status = Status.UNAVAILABLE
+
+
+class ModelCallError(TriptychServerError):
+    """Another model that this one needs answered with an error."""
+
+
 class ConfigError(TriptychServerError):
     """A model's config.pbtxt, a profile or a parameter is wrong."""
 

@@ -55,12 +55,16 @@ class ClipTransform:
 
     def __call__(self, data: bytes | memoryview) -> NDArray[np.uint8]:
         """Raises InvalidImageError or ImageTooLargeError, nothing else. Thread-safe; the heavy part runs without the GIL."""
-        limits = Limits(self.max_bytes, self.max_pixels)
-        if self.decode == "exact":
-            picture = decode_picture(data, limits)
-            small = self._exact(picture.orientation.upright(picture.image))
-        else:
-            small = self._scaled(decode_picture(data, limits, min_side=ceil(_HEADROOM * self.size)))
+        return self.of(decode_picture(data, Limits(self.max_bytes, self.max_pixels), self.min_side))
+
+    @property
+    def min_side(self) -> int | None:
+        """How many pixels the shorter side must keep in decoding; None: decode in full."""
+        return None if self.decode == "exact" else ceil(_HEADROOM * self.size)
+
+    def of(self, picture: Picture) -> NDArray[np.uint8]:
+        """The transform of a picture that is decoded already, with at least `min_side`."""
+        small = self._exact(picture.orientation.upright(picture.image)) if self.decode == "exact" else self._scaled(picture)
         return np.array(small.convert("RGB"), dtype=np.uint8, order="C")
 
     def _exact(self, image: Image) -> Image:

@@ -1,6 +1,6 @@
 """Encoded bytes -> 8-bit pixels within the limits, as small as the caller can use; every broken file is one InvalidImageError."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
@@ -16,6 +16,9 @@ from triptych_server.vision.jpeg import decode_reduced
 from triptych_server.vision.orientation import Orientation, orientation_of
 
 _EIGHT_BIT_MODES = {"L", "LA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr"}
+
+MinSide = Callable[[int, int], int]
+"""Width and height as stored, which only the header tells -> how many pixels the shorter side must keep."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,7 @@ class Picture:
     orientation: Orientation
 
 
-def decode_picture(data: bytes | memoryview, limits: Limits, min_side: int | None = None) -> Picture:
+def decode_picture(data: bytes | memoryview, limits: Limits, min_side: int | MinSide | None = None) -> Picture:
     """Decode a JPEG, PNG, WebP, GIF (first frame), BMP or TIFF.
 
     With `min_side` a JPEG may be decoded at a fraction of its size whose shorter side still has at least that many pixels; None
@@ -74,10 +77,10 @@ def _check_pixels(size: tuple[int, int], limits: Limits) -> None:
         )
 
 
-def _load(image: ImageFile, data: bytes, min_side: int | None) -> Picture:
+def _load(image: ImageFile, data: bytes, min_side: int | MinSide | None) -> Picture:
     if min_side is not None and isinstance(image, JpegImageFile):
         width, height = image.size
-        reduced, scale = decode_reduced(image, data, min_side)
+        reduced, scale = decode_reduced(image, data, min_side if isinstance(min_side, int) else min_side(width, height))
         return Picture(_eight_bit(reduced), width, height, scale, orientation_of(image))
     image.load()  # before size and EXIF are read: a TIFF is turned upright here, a PNG may carry its EXIF at the end
     return Picture(_eight_bit(image), *image.size, 1.0, orientation_of(image))
