@@ -33,7 +33,6 @@ QUERIES = (
     "fish under water",
     "a house in the mountains at night",
     "two birds over a lake",
-    "a butterfly above a flower",
     "a lamp in the living room",
 )
 _SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"})

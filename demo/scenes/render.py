@@ -22,11 +22,6 @@ _PALE_RIM: Rgb = (214, 214, 224)
 
 def draw(scene: Scene, size: tuple[int, int], *, supersampling: int = 3) -> Image.Image:
     """Draw the scene as an RGB picture of `size` (width, height) pixels; the same scene gives the same picture."""
-    return compose(scene, size, supersampling=supersampling)[0]
-
-
-def compose(scene: Scene, size: tuple[int, int], *, supersampling: int = 3) -> tuple[Image.Image, list[Placed]]:
-    """The picture, and where in its central square the objects are."""
     width, height = size
     if min(width, height) < 32:
         raise ValueError(f"a picture of {width} x {height} pixels is too small; expected 32 or more on each side")
@@ -39,11 +34,10 @@ def compose(scene: Scene, size: tuple[int, int], *, supersampling: int = 3) -> t
         PLACES[scene.place].paint(canvas, time, rng)
     bases = {group: jitter(COLOURS[group.colour], rng) for group in scene.groups}
     by_look = {(group.kind, group.colour): base for group, base in bases.items()}
-    objects = arrange(scene, rng)
-    for placed in objects:
+    for placed in arrange(scene, rng):
         _put(canvas, placed, by_look[placed.kind.name, placed.colour], scene, time, rng)
     image = canvas.image.resize(size, Image.Resampling.BOX if supersampling > 1 else Image.Resampling.NEAREST)
-    return _develop(image, rng), objects
+    return _develop(image, rng)
 
 
 def _put(canvas: Canvas, placed: Placed, base: Rgb, scene: Scene, time: str, rng: Random) -> None:

@@ -50,7 +50,7 @@ class _Block(nn.Module):
 class VisualTower(nn.Module):
     """f32 [B, 3, 224, 224], normalised -> unit vectors [B, 512].
 
-    The first step halves the picture; training starts after it, on pictures drawn at half the size.
+    The first step halves the picture; `forward_half` starts after it and is what training calls.
     """
 
     def __init__(self, widths: tuple[int, int, int, int] = (24, 48, 96, 192), blocks: int = 2) -> None:
@@ -66,20 +66,15 @@ class VisualTower(nn.Module):
         self.norm = nn.LayerNorm(widths[-1])
         self.project = nn.Linear(widths[-1], EMBED_DIM, bias=False)
 
-    def cells(self, image: Tensor) -> Tensor:
-        """f32 [B, 3, 112, 112], normalised -> what is in each of the 7 x 7 cells: features [B, 49, width]."""
-        features: Tensor = self.features(image).flatten(2).transpose(1, 2)
-        return features
-
-    def embed(self, cells: Tensor) -> Tensor:
-        """Features of the cells -> unit vectors [B, 512]."""
-        x = cells + self.positions
+    def forward_half(self, image: Tensor) -> Tensor:
+        """f32 [B, 3, 112, 112], normalised -> unit vectors [B, 512]."""
+        x = self.features(image).flatten(2).transpose(1, 2) + self.positions
         for block in self.blocks:
             x = block(x)
         return _unit(self.project(self.norm(x.mean(dim=1))))
 
     def forward(self, image: Tensor) -> Tensor:
-        return self.embed(self.cells(self.halve(image)))
+        return self.forward_half(self.halve(image))
 
 
 class TextTower(nn.Module):

@@ -20,7 +20,7 @@ LIGHT: dict[str, tuple[float, float, float]] = {
 _LAND: dict[str, tuple[float, float, float]] = {
     "day": (1.0, 1.0, 1.0),
     "sunset": (0.92, 0.74, 0.7),
-    "night": (0.46, 0.53, 0.76),
+    "night": (0.4, 0.47, 0.7),
 }
 
 

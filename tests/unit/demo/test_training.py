@@ -7,19 +7,14 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs PyTorch, which the demo itself does not")
 
-from torch.nn import functional  # noqa: E402
-
 from demo.evaluate import held_out  # noqa: E402
-from demo.scenes import EVALUATION_SEEDS, TRAINING_SEEDS, Group, Scene  # noqa: E402
-from demo.scenes.colour import COLOURS  # noqa: E402
+from demo.scenes import EVALUATION_SEEDS, TRAINING_SEEDS  # noqa: E402
 from demo.scenes.facts import encode_scenes  # noqa: E402
-from demo.scenes.objects import KINDS  # noqa: E402
 from demo.training import pictures  # noqa: E402
 from demo.training.batches import batches  # noqa: E402
 from demo.training.bpe import END, PAD, START, token_id, train_tokenizer  # noqa: E402
 from demo.training.loss import contrastive_loss  # noqa: E402
-from demo.training.teacher import Teacher  # noqa: E402
-from demo.training.towers import TextTower, VisualTower  # noqa: E402
+from demo.training.towers import TextTower  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -49,47 +44,15 @@ def test_drawn_pictures_are_kept_and_used_again(tmp_path, monkeypatch):
     monkeypatch.setattr(pictures, "_draw_pairs", None)
     (again,) = pictures.load(pairs, tmp_path, processes=1)
     np.testing.assert_array_equal(again.pixels, drawn.pixels)
-    np.testing.assert_array_equal(again.cells, drawn.cells)
-
-
-def test_cells_say_where_which_object_is(tmp_path):
-    scene = Scene((Group("balloon", "red", 1), Group("car", "blue", 1)), "above", "beach", "day", None, 4)
-    (*_, drawn) = pictures.load([(scene, scene)], tmp_path, processes=1)
-    kinds, colours = drawn.cells[0, 0, ..., 0], drawn.cells[0, 0, ..., 1]
-    balloon, car = (list(KINDS).index(name) + 1 for name in ("balloon", "car"))
-    assert set(np.unique(kinds)) == {0, balloon, car}
-    assert np.argwhere(kinds == balloon)[:, 0].max() < np.argwhere(kinds == car)[:, 0].min()
-    assert set(np.unique(colours[kinds == balloon])) == {list(COLOURS).index("red") + 1}
-    step = pictures.SIDE // pictures.GRID
-    red = drawn.pixels[0, 0].astype(int) @ (1, -1, 0)
-    across = red.reshape(pictures.GRID, step, pictures.GRID, step).mean(axis=(1, 3))
-    assert across[kinds == balloon].mean() > 60 > across[kinds != balloon].max()
-
-
-def test_every_object_has_a_cell_and_the_teacher_is_content_with_right_answers_only(tmp_path):
-    (*_, drawn) = pictures.load(pictures.training_pairs(40, []), tmp_path, processes=1)
-    for cells, pair in zip(drawn.cells, drawn.scenes, strict=True):
-        for seen, scene in zip(cells, pair, strict=True):
-            found = {(int(k), int(c)) for k, c in seen.reshape(-1, 2)} - {(0, 0)}
-            assert found == {(list(KINDS).index(g.kind) + 1, list(COLOURS).index(g.colour) + 1) for g in scene.groups}
-    right = torch.from_numpy(drawn.cells[:4, 0].astype(np.int64)).flatten(1, 2)
-    teacher = Teacher(len(KINDS) + len(COLOURS) + 2)
-    with torch.no_grad():
-        for head, start, count in ((teacher.kind, 0, len(KINDS) + 1), (teacher.colour, len(KINDS) + 1, len(COLOURS) + 1)):
-            head.weight.zero_()[:, start : start + count] = 20 * torch.eye(count)
-        told = torch.cat([functional.one_hot(right[..., 0], len(KINDS) + 1), functional.one_hot(right[..., 1], len(COLOURS) + 1)], -1)
-        assert teacher(told.float(), right) < 0.5 < 5 * teacher(told.float().roll(1, dims=1), right)
 
 
 def test_batches_know_which_captions_are_true(tokenizer):
     pairs = pictures.training_pairs(8, [])
     pixels = np.zeros((8, 2, pictures.SIDE, pictures.SIDE, 3), np.uint8)
-    cells = np.ones((8, 2, pictures.GRID, pictures.GRID, 2), np.uint8)
-    (batch, _) = batches(pictures.Pictures(pixels, cells, pairs), tokenizer, 4, Random(1))
+    (batch, _) = batches(pictures.Pictures(pixels, pairs), tokenizer, 4, Random(1))
     assert batch.images.shape == (8, 3, pictures.SIDE, pictures.SIDE)
     assert batch.tokens.shape[0] == 16
     assert batch.fits.shape == (16, 8)
-    assert batch.cells.shape == (8, pictures.GRID**2, 2)
     assert batch.fits[:8].diagonal().all()
     # A wrong caption may have left out what is wrong, but most have not.
     assert batch.fits[8:].diagonal().float().mean() < 0.6
@@ -118,11 +81,3 @@ def test_the_text_tower_reads_the_same_however_long_the_padding(tokenizer):
     short[0], long[0, : len(ids)] = torch.tensor(ids), torch.tensor(ids)
     with torch.no_grad():
         torch.testing.assert_close(tower(short), tower(long))
-
-
-def test_the_visual_tower_halves_its_input_first():
-    torch.manual_seed(0)
-    tower, image = VisualTower().eval(), torch.rand(2, 3, 224, 224)
-    with torch.no_grad():
-        torch.testing.assert_close(tower(image), tower.embed(tower.cells(torch.nn.functional.avg_pool2d(image, 2))))
-        assert tower(image).shape == (2, 512)
