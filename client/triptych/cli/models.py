@@ -17,15 +17,21 @@ def build() -> typer.Typer:
 
 
 def import_(
-    folder: Annotated[Path, typer.Argument(help="A CLIP as a hub gives it: config.json, visual/, textual/.", show_default=False)],
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            help="A model as a hub gives it: a CLIP (config.json, visual/, textual/) or a face pack (detection/, recognition/).",
+            show_default=False,
+        ),
+    ],
     repository: Annotated[Path | None, typer.Option(help="Folder with model_repository, python_models, ensembles.")] = None,
 ) -> None:
     """Check a model against its original, bring it into the served form, and put it in place."""
     with server_side():
-        from triptych_server.models.use import use_folder
+        from triptych_server.models.any_folder import use_any
         from triptych_server.repository import Repository
 
         target = Repository.locate(repository)
         with err().status(f"importing {folder}"):
-            use_folder(folder, target)
+            use_any(folder, target)
     typer.echo(f"{folder} is in place; restart the server to use it")

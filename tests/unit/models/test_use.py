@@ -11,6 +11,7 @@ from tests.support.serving import CHECKOUT
 from triptych_server.configs.profiles import stale_profiles
 from triptych_server.configs.read import parameters_of, read_config
 from triptych_server.errors import ModelImportError
+from triptych_server.models.any_folder import use_any
 from triptych_server.models.clip_folder import ClipFolder
 from triptych_server.models.swap import replace_files
 from triptych_server.models.use import use_folder
@@ -138,3 +139,12 @@ def test_embeddings_of_two_models_are_not_put_together(folder, repository, expor
     monkeypatch.setattr(use, "import_textual", other)
     with pytest.raises(ModelImportError, match="the image tower gives 24 numbers, the text tower 25"):
         use_folder(folder, repository)
+
+
+def test_the_kind_of_a_folder_is_told_by_what_lies_in_it(folder, repository, tmp_path):
+    assert repository.model("clip_visual") / "1" / "model.onnx" in use_any(folder, repository)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ModelImportError, match="face"):
+        use_any(tmp_path / "empty", repository)
+    with pytest.raises(ModelImportError, match="is no folder; expected one as a hub gives it"):
+        use_any(tmp_path / "nowhere", repository)
