@@ -1,0 +1,57 @@
+"""The album's pictures of people: thirty of them, with friends who are met again and again, drawn into a folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+from demo.people import Group, draw_group, sample_group
+from demo.people.person import ALBUM_PEOPLE
+
+FOLDER = Path(__file__).resolve().parents[1] / "out" / "people"
+COUNT = 30
+FRIENDS = ALBUM_PEOPLE[:8]
+_SIZES = ((640, 480), (480, 640), (720, 480), (600, 600), (800, 533))
+_SUFFIXES = (".jpg", ".jpg", ".jpg", ".png", ".webp")
+_LEAST = 0.07  # a head's height as a share of the longer side: people whom one photographs, not passers-by
+
+
+@dataclass(frozen=True, slots=True)
+class PeoplePhoto:
+    """One picture: who is on it and how its file is made."""
+
+    name: str
+    group: Group
+    size: tuple[int, int]
+
+
+def people_photos(count: int = COUNT) -> list[PeoplePhoto]:
+    """Always the same ones."""
+    rng = Random("people of the album")
+    album = []
+    for at in range(count):
+        size = rng.choice(_SIZES)
+        group = sample_group(at, FRIENDS, size, count=rng.choice((1, 1, 2, 2, 3, 4)), least=_LEAST, kind="album")
+        album.append(PeoplePhoto(f"people-{at + 1:02}{rng.choice(_SUFFIXES)}", group, size))
+    return album
+
+
+def draw_people_album(folder: Path = FOLDER, *, count: int = COUNT, processes: int | None = None) -> Iterator[Path]:
+    """Draw the pictures into `folder` (what other files it held are removed), path by path as they are written."""
+    album = people_photos(count)
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.iterdir():
+        if old.name not in {photo.name for photo in album}:
+            old.unlink()
+    with ProcessPoolExecutor(processes or os.cpu_count() or 1) as pool:
+        yield from pool.map(_write, album, [folder] * len(album))
+
+
+def _write(photo: PeoplePhoto, folder: Path) -> Path:
+    path = folder / photo.name
+    draw_group(photo.group, photo.size)[0].save(path, quality=90)
+    return path
