@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +15,6 @@ import pytest
 
 from demo.scenes import EVALUATION_SEEDS, caption, draw, sample
 from tests.support.serving import CHECKOUT
-from triptych_server.models.use import use_folder
 
 TRIPTYCH = str(Path(sys.executable).with_name("triptych"))
 
@@ -48,7 +48,9 @@ def server(tmp_path_factory):
     """`triptych serve` on free ports; yields its gRPC and metrics addresses, and ends it with SIGTERM."""
     tmp = tmp_path_factory.mktemp("serve")
     repository = CHECKOUT.copy_to(tmp / "repository")
-    use_folder(CHECKOUT.demo_weights, repository)
+    shutil.copytree(CHECKOUT.demo_weights, repository.demo_weights)
+    imported = run("models", "import", "demo", "--repository", repository.root)
+    assert imported.returncode == 0, imported.stderr
     arguments = ["serve", "--profile", "auto", "--repository", repository.root, "--log-file", tmp / "triton.log"]
     ports = ["--http-port", "0", "--grpc-port", "0", "--metrics-port", "0"]
     process = subprocess.Popen([TRIPTYCH, *map(str, arguments), *ports], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

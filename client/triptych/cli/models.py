@@ -8,6 +8,9 @@ import typer
 from triptych.cli.console import err
 from triptych.cli.server_side import server_side
 
+DEMO = Path("demo")
+"""Stands for the small CLIP that the repository brings along."""
+
 
 def build() -> typer.Typer:
     """The group of commands."""
@@ -20,7 +23,7 @@ def import_(
     folder: Annotated[
         Path,
         typer.Argument(
-            help="A model as a hub gives it: a CLIP (config.json, visual/, textual/) or a face pack (detection/, recognition/).",
+            help="A model as a hub gives it: a CLIP (config.json, visual/, textual/) or a face pack (detection/, recognition/); or the word demo.",
             show_default=False,
         ),
     ],
@@ -32,6 +35,8 @@ def import_(
         from triptych_server.repository import Repository
 
         target = Repository.locate(repository)
+        if folder == DEMO and not (folder / "visual").is_dir():
+            folder = target.demo_weights
         with err().status(f"importing {folder}"):
             use_any(folder, target)
     typer.echo(f"{folder} is in place; restart the server to use it")
