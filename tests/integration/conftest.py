@@ -1,9 +1,11 @@
-"""The demo models on the real Triton, started once per run and profile."""
+"""The demo models, and the real face models, on the real Triton, started once per run and profile."""
 
 from collections.abc import Iterator
 
 import pytest
 
+from tests.support.faces import serve_real_faces
+from tests.support.real import REAL
 from tests.support.serving import CHECKOUT, options
 from triptych_server.engine import Engine
 from triptych_server.models.use import use_folder
@@ -29,4 +31,28 @@ def engine(demo_repository: Repository, tmp_path_factory: pytest.TempPathFactory
 def openvino_engine(demo_repository: Repository, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """The openvino profile on the CPU."""
     with Engine(options(demo_repository, tmp_path_factory.mktemp("openvino"), profile="openvino")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def faces_repository(demo_repository: Repository, tmp_path_factory: pytest.TempPathFactory) -> Repository:
+    """The demo models and, beside them, the real face models."""
+    if REAL is None:
+        pytest.skip("../shared/real (real photos and models) is not there")
+    repository = demo_repository.copy_to(tmp_path_factory.mktemp("faces") / "repository", weights=True)
+    serve_real_faces(repository, tmp_path_factory.mktemp("face_pack"))
+    return repository
+
+
+@pytest.fixture(scope="session")
+def faces_engine(faces_repository: Repository, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """Faces and search on the plain-CPU profile."""
+    with Engine(options(faces_repository, tmp_path_factory.mktemp("faces_cpu"))) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def openvino_faces_engine(faces_repository: Repository, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """Faces and search on the openvino profile."""
+    with Engine(options(faces_repository, tmp_path_factory.mktemp("faces_openvino"), profile="openvino")) as running:
         yield running

@@ -3,6 +3,7 @@
 The messages are those for the default limits, but for `over_byte_budget`, which is one byte over `SMALL_BYTE_BUDGET`.
 """
 
+import re
 import struct
 import zlib
 from typing import NamedTuple
@@ -13,6 +14,8 @@ from PIL import Image
 from tests.support.drawn import ENCODINGS, encode, picture
 
 SMALL_BYTE_BUDGET = 200_000
+INSIDE = re.compile(r"/(work|tmp|usr|root|home|opt|venv|site-packages)\b|Traceback|\.py\b")
+"""What no message to a caller may show."""
 
 
 class BadImage(NamedTuple):

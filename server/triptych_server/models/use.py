@@ -53,6 +53,7 @@ def _dims(source: ClipFolder, dim: int) -> Dims:
         "clip_visual": {"image": side, "embedding": [dim]},
         "clip_textual": {"tokens": length, "embedding": [dim]},
         "clip_preprocess": {"pixels": side},
+        "photo_preprocess": {"pixels": side},
         "clip_tokenize": {"tokens": length},
         "search_image": {"embedding": [dim]},
         "search_text": {"embedding": [dim]},
@@ -62,12 +63,14 @@ def _dims(source: ClipFolder, dim: int) -> Dims:
 
 def _parameters(source: ClipFolder) -> Parameters:
     """The facts of preprocessing and tokenising."""
+    transform = {
+        "size": str(source.preprocess.size),
+        "resize_mode": source.preprocess.resize_mode,
+        "interpolation": source.preprocess.interpolation,
+    }
     return {
-        "clip_preprocess": {
-            "size": str(source.preprocess.size),
-            "resize_mode": source.preprocess.resize_mode,
-            "interpolation": source.preprocess.interpolation,
-        },
+        "clip_preprocess": transform,
+        "photo_preprocess": transform,
         "clip_tokenize": {
             "context_length": str(source.context_length),
             "pad_id": str(source.pad_id),
