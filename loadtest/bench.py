@@ -28,6 +28,7 @@ from loadtest.services import ROOT, plain_service, triptych
 PROFILE = "openvino"
 CACHE = ROOT / ".cache" / "bench"
 REAL_PHOTOS = ROOT.parent / "shared" / "real" / "photos"
+BUSY = 0.05
 NO_AMX = "This processor has no AMX: bf16 is about twice as fast as f32 here, not eight times. The goals of search_image assume AMX."
 
 
@@ -37,9 +38,9 @@ def run_bench(plan: Plan, corpus: Corpus, console: Console) -> tuple[list[Row], 
     facts: dict[str, Any] = {"machine": describe_machine(), "versions": describe_versions(), "profile": PROFILE, "plan": asdict(plan)}
     facts["corpus"] = {"source": corpus.source, "photos": len(corpus.jpegs), "mean_bytes": corpus.mean_bytes, "digest": corpus.digest}
     perf = PerfAnalyzer.find(CACHE)
-    console.print("measuring decoding", style="dim")
+    console.log("measuring decoding")
     cost = measure_preprocessing(corpus.jpegs, plan.rounds)
-    console.print("importing a ViT-B/32 CLIP with random weights, starting Triton and the plain service", style="dim")
+    console.log("importing a ViT-B/32 CLIP with random weights, starting Triton and the plain service")
     clip = random_clip(CACHE)
     with tempfile.TemporaryDirectory(dir=CACHE) as name:
         scratch = Path(name)
@@ -62,7 +63,9 @@ def print_facts(console: Console, facts: Mapping[str, Any]) -> None:
     ]
     print_lines(console, "What this machine allows search_image: decoding and inference, nothing else", lines)
     for load, use in facts["breakdown"].items():
-        lines = [(f"{role}, CPU", f"{spent:.2f} ms") for role, spent in sorted(use["cpu_ms"].items(), key=lambda item: -item[1])]
+        lines = [
+            (f"{role}, CPU", f"{spent:.2f} ms") for role, spent in sorted(use["cpu_ms"].items(), key=lambda item: -item[1]) if spent > 0.01
+        ]
         lines += [("idle cores", f"{100 * use['idle_share']:.0f} %"), ("p50, p99", f"{use['p50_ms']:.1f}, {use['p99_ms']:.1f} ms")]
         for model, counted in use["models"].items():
             figures = f"batch {counted['mean_batch']:.1f}, queue {counted['queue_ms']:.1f} ms, compute {counted['compute_ms']:.1f} ms"
@@ -78,12 +81,15 @@ def main() -> None:
     arguments.add_argument("--output", type=Path, default=ROOT / "loadtest" / "reports" / "bench.json")
     options = arguments.parse_args()
     terminal = Console()
-    console, begin = Console(width=max(terminal.width, 120)), time.monotonic()  # narrower, the tables are no tables
+    console, begin = Console(width=max(terminal.width, 120), log_path=False), time.monotonic()  # narrower, the tables are no tables
     rows, facts = run_bench(QUICK if options.quick else FULL, load_corpus(options.photos), console)
     facts["seconds"] = round(time.monotonic() - begin)
     write_report(options.output, rows, facts)
     print_facts(console, facts)
     print_rows(console, rows)
+    others = max(use["others_share"] for use in facts["breakdown"].values())
+    if others > BUSY:
+        console.print(f"Other processes took up to {100 * others:.0f} % of this machine meanwhile: measure again when it is quiet.")
     if not has_amx(facts["machine"]["flags"]):
         console.print(NO_AMX)
     console.print(f"saved to {options.output}")

@@ -64,5 +64,5 @@ class Contest:
         return ours, plain
 
     def _turns(self, what: str) -> range:
-        self.console.print(f"measuring {what}: {self.plan.repeats} turns", style="dim")
+        self.console.log(f"measuring {what}: {self.plan.repeats} turns")
         return range(self.plan.repeats)

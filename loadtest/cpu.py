@@ -14,14 +14,19 @@ STUB = "triton_python_backend_stub"
 
 @dataclass(frozen=True, slots=True)
 class CpuUse:
-    """CPU seconds (user and system) by role, and the wall seconds in which they were used."""
+    """CPU seconds (user and system) by role, the wall seconds in which they were used, and those all cores together were idle."""
 
     seconds: Mapping[str, float]
     wall: float
+    idle: float
 
     def idle_share(self, cores: int) -> float:
-        """The part of all cores' time that none of these processes used, 0 to 1."""
-        return max(0.0, 1 - sum(self.seconds.values()) / (cores * self.wall))
+        """The part of all cores' time in which nothing ran, 0 to 1."""
+        return min(1.0, self.idle / (cores * self.wall))
+
+    def others_share(self, cores: int) -> float:
+        """The part of all cores' time that processes other than these took, 0 to 1; it ought to be near 0."""
+        return max(0.0, 1 - (sum(self.seconds.values()) + self.idle) / (cores * self.wall))
 
     def per_request_ms(self, requests_per_second: float) -> dict[str, float]:
         """CPU milliseconds that each role spent on one request."""
@@ -31,10 +36,11 @@ class CpuUse:
 
 @dataclass(frozen=True, slots=True)
 class CpuClock:
-    """A moment: CPU seconds so far by role."""
+    """A moment: CPU seconds so far by role, and idle seconds so far of all cores."""
 
     seconds: Mapping[str, float]
     moment: float
+    idle: float
 
     @classmethod
     def read(cls, roots: Mapping[str, int]) -> Self:
@@ -46,12 +52,13 @@ class CpuClock:
             for child in root.children(recursive=True):
                 with contextlib.suppress(psutil.NoSuchProcess):  # it ended meanwhile
                     _add(seconds, stub_model(child.cmdline()) or role, child)
-        return cls(seconds, time.perf_counter())
+        system = psutil.cpu_times()
+        return cls(seconds, time.perf_counter(), system.idle + system.iowait)
 
     def until(self, later: "CpuClock") -> CpuUse:
         """What was used between two readings of the same processes."""
         used = {role: spent - self.seconds.get(role, 0.0) for role, spent in later.seconds.items()}
-        return CpuUse(used, later.moment - self.moment)
+        return CpuUse(used, later.moment - self.moment, later.idle - self.idle)
 
 
 def _add(seconds: dict[str, float], role: str, process: psutil.Process) -> None:

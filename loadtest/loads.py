@@ -12,6 +12,9 @@ from loadtest.cpu import CpuClock, CpuUse
 from loadtest.services import ROOT, Service, TritonService, python_environment
 from loadtest.triton_stats import ModelUse, TritonStats
 
+CLIENT = "client"
+"""The role under which the load's own CPU time is counted."""
+
 
 @dataclass(frozen=True, slots=True)
 class LoadRun:
@@ -32,7 +35,7 @@ def run_load(service: Service, photos: Path, concurrency: int, warm_up: float, s
     limit.start()
     try:
         assert client.stdout is not None
-        roots = {"tritonserver" if is_triton else "plain service": service.pid, "client": client.pid}
+        roots = {"tritonserver" if is_triton else "plain service": service.pid, CLIENT: client.pid}
         if client.stdout.readline().strip() != STARTED:
             raise RuntimeError(f"a request to {service.url} failed while warming up; the reason stands above")
         stats, clock = TritonStats.read(service.url) if is_triton else None, CpuClock.read(roots)

@@ -7,7 +7,7 @@ from typing import Any
 
 from loadtest.contest import BATCH, VISUAL_IN_FLIGHT, Contest
 from loadtest.limits import Limits
-from loadtest.loads import LoadRun
+from loadtest.loads import CLIENT, LoadRun
 from loadtest.machine import usable_cores
 from loadtest.perf_analyzer import PerfAnalyzer
 from loadtest.preprocess_cost import PreprocessCost
@@ -47,6 +47,7 @@ def search_rows(contest: Contest, perf: PerfAnalyzer, cost: PreprocessCost) -> t
         Row("search_throughput", f"photos per second, {IN_FLIGHT} in flight", rate, rate_plain, Goal(7, ">="), bounds[0]),
         Row("search_latency", "median latency, 1 in flight", wait, wait_plain, Goal(0.35, "<="), bounds[1]),
     ]
+    rows.append(Row("search_cpu", f"server CPU per photo, {IN_FLIGHT} in flight", _server_cpu(OURS, many), _server_cpu(PLAIN, many_plain)))
     share = rate.median / limits.throughput
     runs = {(OURS, IN_FLIGHT): many, (PLAIN, IN_FLIGHT): many_plain, (OURS, 1): single, (PLAIN, 1): single_plain}
     return rows, {
@@ -57,11 +58,13 @@ def search_rows(contest: Contest, perf: PerfAnalyzer, cost: PreprocessCost) -> t
 
 def breakdown(runs: Sequence[LoadRun]) -> dict[str, Any]:
     """Where the time of one photo went, in the run of median throughput: CPU milliseconds by process, the share of all cores'
-    time that none of them used, and, of Triton's models, the mean batch and wall milliseconds queued and computed."""
+    time that was idle, and, of Triton's models, the mean batch and wall milliseconds queued and computed. `others_share` is what
+    unrelated processes took in the worst run."""
     run = sorted(runs, key=lambda r: r.load.throughput)[len(runs) // 2]
     return {
         "cpu_ms": run.cpu.per_request_ms(run.load.throughput),
         "idle_share": run.cpu.idle_share(usable_cores()),
+        "others_share": max(r.cpu.others_share(usable_cores()) for r in runs),
         "p50_ms": run.load.percentile_ms(50),
         "p99_ms": run.load.percentile_ms(99),
         "models": {name: asdict(use) for name, use in run.models.items()},
@@ -74,3 +77,9 @@ def _throughputs(label: str, runs: Sequence[LoadRun]) -> Series:
 
 def _latencies(label: str, runs: Sequence[LoadRun]) -> Series:
     return Series(label, "ms", tuple(run.load.percentile_ms(50) for run in runs))
+
+
+def _server_cpu(label: str, runs: Sequence[LoadRun]) -> Series:
+    """CPU milliseconds per photo of all processes but the client; the figure that a busy machine disturbs least."""
+    spent = [run.cpu.per_request_ms(run.load.throughput) for run in runs]
+    return Series(label, "ms", tuple(sum(ms for role, ms in roles.items() if role != CLIENT) for roles in spent))

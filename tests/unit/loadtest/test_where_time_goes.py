@@ -21,17 +21,24 @@ RECORDED = Path(__file__).parent / "recorded"
 
 
 def test_cpu_is_counted_between_two_readings():
-    use = CpuClock({"server": 1.0, "stub": 2.0}, 10.0).until(CpuClock({"server": 1.5, "stub": 5.0, "new": 0.5}, 12.0))
-    assert use == CpuUse({"server": 0.5, "stub": 3.0, "new": 0.5}, 2.0)
+    before = CpuClock({"server": 1.0, "stub": 2.0}, moment=10.0, idle=100.0)
+    use = before.until(CpuClock({"server": 1.5, "stub": 5.0, "new": 0.5}, moment=12.0, idle=100.25))
+    assert use == CpuUse({"server": 0.5, "stub": 3.0, "new": 0.5}, wall=2.0, idle=0.25)
 
 
-def test_idle_is_what_nobody_used_of_all_cores():
-    assert CpuUse({"a": 1.0, "b": 2.0}, 2.0).idle_share(cores=2) == pytest.approx(0.25)
-    assert CpuUse({"a": 4.1}, 2.0).idle_share(cores=2) == 0.0  # clocks are not exact
+def test_the_time_of_all_cores_is_ours_idle_or_of_others():
+    use = CpuUse({"a": 1.0, "b": 1.5}, wall=2.0, idle=0.5)
+    assert (use.idle_share(cores=2), use.others_share(cores=2)) == pytest.approx((0.125, 0.25))
+
+
+def test_shares_stay_shares_when_clocks_are_not_exact():
+    use = CpuUse({"a": 4.1}, wall=2.0, idle=4.2)
+    assert (use.idle_share(cores=2), use.others_share(cores=2)) == (1.0, 0.0)
 
 
 def test_cpu_per_request_is_spread_over_those_answered_meanwhile():
-    assert CpuUse({"a": 1.0, "b": 0.5}, 2.0).per_request_ms(requests_per_second=50) == pytest.approx({"a": 10.0, "b": 5.0})
+    use = CpuUse({"a": 1.0, "b": 0.5}, wall=2.0, idle=0.0)
+    assert use.per_request_ms(requests_per_second=50) == pytest.approx({"a": 10.0, "b": 5.0})
 
 
 def test_a_reading_covers_the_processes_it_was_given():
@@ -75,7 +82,7 @@ def test_the_bounds_are_decoding_and_inference_and_nothing_else():
 
 
 def test_the_breakdown_is_of_the_median_run():
-    runs = [LoadRun(Load(1.0, rate, (10.0, 20.0)), CpuUse({"stub": 1.0}, 1.0)) for rate in (50.0, 10.0, 20.0)]
+    runs = [LoadRun(Load(1.0, rate, (10.0, 20.0)), CpuUse({"stub": 1.0}, wall=1.0, idle=0.0)) for rate in (50.0, 10.0, 20.0)]
     assert breakdown(runs)["cpu_ms"] == pytest.approx({"stub": 50.0})
 
 
