@@ -4,7 +4,7 @@ RUN := .venv/bin/python
 PHOTOS ?=
 PROFILE ?= auto
 
-.PHONY: help demo test serve bench lint format lock train clean
+.PHONY: help demo test serve bench lint format lock train
 
 help: ## these lines
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10

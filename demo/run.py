@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -117,6 +118,7 @@ def run(photos: Path | None, queries: Sequence[str], out: Path, profile: str, co
 
 
 def _own(folder: Path) -> list[Path]:
+    folder = folder.expanduser()
     if not folder.is_dir():
         raise TriptychError(f"{folder} is no folder; PHOTOS names a folder of pictures")
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES and path.is_file())
@@ -153,6 +155,8 @@ def main() -> int:
     parser.add_argument("--profile", default="auto", help="auto, cpu or openvino")
     options = parser.parse_args()
     console = Console()
+    for number in (signal.SIGTERM, signal.SIGHUP):  # stop Triton as Ctrl-C does
+        signal.signal(number, signal.default_int_handler)
     try:
         run(options.photos, options.queries, options.out, options.profile, console)
     except (TriptychError, TriptychServerError) as error:

@@ -19,22 +19,27 @@ class MetricsUnreachable(Exception):  # noqa: N818
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    """`devices`: labels of every model instance; `p50_us`: median request latency of models that were used."""
+    """`devices`: labels of every model instance; `fallbacks`: models of which an instance did not get what it asked for;
+    `p50_us`: median request latency of models that were used."""
 
     devices: Mapping[str, list[Mapping[str, str]]] = field(default_factory=dict)
     p50_us: Mapping[str, float] = field(default_factory=dict)
+    fallbacks: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, samples: Iterable[Sample]) -> "Metrics":
         devices: dict[str, list[Mapping[str, str]]] = {}
         p50_us: dict[str, float] = {}
+        fallbacks: set[str] = set()
         for sample in samples:
             model = sample.labels.get("model", "")
-            if sample.name == DEVICE_INFO:  # whatever its value: 0 says the device is not the one asked for
+            if sample.name == DEVICE_INFO:
+                if sample.value == 0:
+                    fallbacks.add(model)
                 devices.setdefault(model, []).append(sample.labels)
             elif sample.name == LATENCY and sample.labels.get("quantile") == "0.5" and not math.isnan(sample.value):
                 p50_us[model] = max(sample.value, p50_us.get(model, 0.0))  # of several versions, the slowest
-        return cls(devices, p50_us)
+        return cls(devices, p50_us, frozenset(fallbacks))
 
 
 def fetch(url: str, timeout: float) -> Metrics:

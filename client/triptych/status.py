@@ -26,6 +26,7 @@ class ModelStatus:
     mean_batch: float | None = None  # inferences per execution, since the start
     p50_ms: float | None = None  # median of recent requests, queueing included
     count: int | None = None  # inferences since the start; answers from the response cache are not among them
+    fallback: bool = False  # whether an instance did not get the device or precision it was asked to run with
 
     @property
     def ready(self) -> bool:
@@ -35,11 +36,6 @@ class ModelStatus:
     def left_out(self) -> bool:
         """Whether it was never asked to load, as models without weights are."""
         return self.state == NOT_LOADED
-
-    @property
-    def fallback(self) -> bool:
-        """Whether an instance runs on another device than it was asked to."""
-        return self.device_requested != self.device_actual
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +101,7 @@ def _row(entry: Mapping[str, Any], config: Mapping[str, Any] | None, counts: tup
         mean_batch=inferences / executions if executions and not ensemble else None,
         p50_ms=None if p50_us is None else p50_us / 1000,
         count=None if counts is None else inferences,
+        fallback=name in metrics.fallbacks,
     )
 
 

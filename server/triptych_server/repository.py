@@ -108,9 +108,17 @@ class Repository:
     @classmethod
     def _user_copy(cls) -> "Repository":
         target = platformdirs.user_data_path("triptych") / "repository"
+        packaged = Path(__file__).resolve().parent / "_repository"
         if not target.exists():
-            packaged = Path(__file__).resolve().parent / "_repository"
             staging = target.with_name(f".repository-{os.getpid()}")
             shutil.copytree(packaged, staging)
-            staging.rename(target)  # whole or not at all
+            try:
+                staging.rename(target)  # whole or not at all
+            except OSError:  # another start was faster
+                shutil.rmtree(staging)
+        for code in packaged.rglob("*.py"):  # configs and weights are the user's; the code must fit the package
+            file = target / code.relative_to(packaged)
+            if not file.is_file() or file.read_bytes() != code.read_bytes():
+                file.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(code, file)
         return cls(target)

@@ -1,5 +1,6 @@
 """Our Python-based backends on the real Triton: batching across requests, each answered by itself, on every runtime a CPU can run."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -82,6 +83,59 @@ def test_one_bad_request_never_fails_its_neighbours(client):
             assert "StatusCode.INTERNAL" in answer.status()
             assert answer.message() == "table failed on this request (InvalidArgument); the server's log has the details"
     assert statistics(client, "table")[1] - before < len(values)  # they did share batches
+
+
+SLOW = """
+import time
+import triton_python_backend_utils as pb_utils
+class TritonPythonModel:
+    def execute(self, requests):
+        time.sleep(0.5)
+        return [pb_utils.InferenceResponse([pb_utils.Tensor("y", pb_utils.get_input_tensor_by_name(r, "x").as_numpy())]) for r in requests]
+"""
+SLOW_CONFIG = """
+backend: "python"
+max_batch_size: 1
+input [ { name: "x" data_type: TYPE_UINT8 dims: [ 4 ] } ]
+output [ { name: "y" data_type: TYPE_UINT8 dims: [ 4 ] } ]
+instance_group [ { kind: KIND_CPU count: 1 } ]
+dynamic_batching { default_queue_policy { max_queue_size: 2 default_timeout_microseconds: 60000000 allow_timeout_override: true } }
+"""
+THROUGH = """
+platform: "ensemble"
+max_batch_size: 1
+input [ { name: "x" data_type: TYPE_UINT8 dims: [ 4 ] } ]
+output [ { name: "y" data_type: TYPE_UINT8 dims: [ 4 ] } ]
+ensemble_scheduling { step [ { model_name: "slow" model_version: -1
+  input_map { key: "x" value: "x" } output_map { key: "y" value: "y" } } ] }
+"""
+
+
+def test_a_full_queue_is_refused_at_once_through_an_ensemble_too(tmp_path):
+    repository = empty_repository(tmp_path / "repository")
+    add_model(repository, "slow", SLOW_CONFIG, code=SLOW, where="python_models")
+    add_model(repository, "doubler", SHAPES.format(backend="onnxruntime") + DOUBLER, runnable.doubler)
+    add_model(repository, "through", THROUGH, where="ensembles")
+    with (
+        Engine(options(repository, tmp_path)) as engine,
+        triton_grpc.InferenceServerClient(engine.grpc_url.removeprefix("grpc://")) as client,
+    ):
+
+        def ask(index):
+            started = time.monotonic()
+            try:
+                infer(client, ("slow", "through")[index % 2], "x", np.zeros((1, 4), np.uint8), "y")
+                return "served", time.monotonic() - started
+            except InferenceServerException as error:
+                return error.status(), time.monotonic() - started
+
+        with ThreadPoolExecutor(16) as pool:
+            answers = list(pool.map(ask, range(16)))
+    refused = [seconds for status, seconds in answers if status == "StatusCode.UNAVAILABLE"]
+    served = [seconds for status, seconds in answers if status == "served"]
+    assert len(refused) + len(served) == 16, answers
+    assert 1 <= len(served) <= 6
+    assert np.median(refused) < max(served)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -23,7 +23,7 @@ def import_(
     folder: Annotated[
         Path,
         typer.Argument(
-            help="A model as a hub gives it: a CLIP (config.json, visual/, textual/) or a face pack (detection/, recognition/); or the word demo.",
+            help="A CLIP (config.json, visual/, textual/) or a face pack (detection/, recognition/) as a hub gives it; or: demo.",
             show_default=False,
         ),
     ],

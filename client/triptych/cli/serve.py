@@ -12,7 +12,7 @@ from triptych.cli.server_side import server_side
 
 
 def serve(
-    profile: Annotated[str | None, typer.Option(help="Hardware profile, such as cpu or openvino.")] = None,
+    profile: Annotated[str | None, typer.Option(help="Hardware profile: auto, cpu or openvino.")] = None,
     repository: Annotated[Path | None, typer.Option(help="Folder with model_repository, python_models, ensembles.")] = None,
     triton: Annotated[Path | None, typer.Option(help="Triton to run: its folder or its binary.")] = None,
     host: Annotated[str | None, typer.Option(help="Address to bind to; other than loopback opens it to the network.")] = None,
@@ -60,17 +60,20 @@ def serve(
         raise CommandError(f"Triton ended by itself, with code {code}; its log: {engine.log_file}")
 
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # the last: its terminal was closed
+
+
 class _Stop(BaseException):
-    """SIGINT or SIGTERM: like KeyboardInterrupt, no `except Exception` may swallow it."""
+    """SIGINT, SIGTERM or SIGHUP: like KeyboardInterrupt, no `except Exception` may swallow it."""
 
 
 def _stop_on_signals() -> None:
     """The first signal stops the engine; later ones are ignored, so that stopping, which has its own limit, is not cut short."""
 
     def stop(number: int, frame: FrameType | None) -> None:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        for each in _SIGNALS:
+            signal.signal(each, signal.SIG_IGN)
         raise _Stop
 
-    signal.signal(signal.SIGINT, stop)
-    signal.signal(signal.SIGTERM, stop)
+    for each in _SIGNALS:
+        signal.signal(each, stop)

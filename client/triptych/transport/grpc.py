@@ -20,7 +20,7 @@ class GrpcTransport:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._client = triton.InferenceServerClient(
-            connection.endpoint.address, channel_args=channel_options(), **grpc_credentials(connection)
+            connection.endpoint.address, channel_args=channel_options(connection.endpoint.address), **grpc_credentials(connection)
         )
 
     def infer(self, call: Call, timeout: float) -> Tensors:

@@ -22,7 +22,7 @@ class AsyncGrpcTransport:
         self._connection = connection
         self._closed = False
         self._client = triton.InferenceServerClient(
-            connection.endpoint.address, channel_args=channel_options(), **grpc_credentials(connection)
+            connection.endpoint.address, channel_args=channel_options(connection.endpoint.address), **grpc_credentials(connection)
         )
 
     async def infer(self, call: Call, timeout: float) -> Tensors:

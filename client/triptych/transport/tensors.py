@@ -55,9 +55,11 @@ def microseconds(seconds: float) -> int:
     return max(1, int(seconds * 1e6))
 
 
-def channel_options() -> list[tuple[str, int]]:
+def channel_options(address: str) -> list[tuple[str, int]]:
     """gRPC channel options: no size limit of the client's own, and a channel that tries again as soon as we do."""
     return [
+        # A proxy that the environment names is of no use for what runs on this machine.
+        ("grpc.enable_http_proxy", int(not address.startswith(("127.", "localhost", "[::1]")))),
         ("grpc.max_send_message_length", _LARGEST_MESSAGE),
         ("grpc.max_receive_message_length", _LARGEST_MESSAGE),
         # The default of 1 s would answer our first retries from the memory of the last failure.

@@ -52,7 +52,8 @@ class Engine:
     @property
     def host(self) -> str:
         """Where this machine reaches it."""
-        return {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.options.host, self.options.host)
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.options.host, self.options.host)
+        return f"[{host}]" if ":" in host else host
 
     @property
     def http_url(self) -> str:
@@ -137,7 +138,9 @@ class Engine:
 
     def _say_left_out(self) -> None:
         missing = f"{', '.join(self._servable.missing)} missing"
-        help_text = "`make demo` puts the small demo models in place, `triptych models import FOLDER` your own"
+        help_text = (
+            "`make demo` or `triptych models import demo` puts the small demo models in place, `triptych models import FOLDER` your own"
+        )
         if not self._servable.has_network:
             raise EngineError(f"no weights yet: {missing}; {help_text}")
         _logger.warning("not served: %s (%s; %s)", ", ".join(self._servable.left_out), missing, help_text)
@@ -184,7 +187,10 @@ class Engine:
     def _all_ready(self, api: HealthApi) -> bool:
         """Whether every model is ready; False while some still load; EngineError naming those that failed, and why."""
         assert self._log is not None
-        index = api.index()
+        try:
+            index = api.index()
+        except (OSError, ValueError):  # it died, or somebody else answers there: the next look tells
+            return False
         if any(model.state in {"LOADING", "UNLOADING"} for model in index):
             return False
         expected = self._servable.models

@@ -24,6 +24,8 @@ class TritonLog:
         self._handler = logging.handlers.RotatingFileHandler(file, maxBytes=max_bytes, backupCount=1, encoding="utf-8", errors="replace")
         self._handler.setFormatter(logging.Formatter("%(message)s"))
         self._lines: deque[str] = deque(maxlen=KEPT_LINES)
+        self._failures: dict[str, str] = {}
+        self._reading = threading.Lock()
         self._thread: threading.Thread | None = None
 
     def follow(self, stream: IO[str]) -> None:
@@ -39,16 +41,21 @@ class TritonLog:
 
     def tail(self, count: int = 20) -> list[str]:
         """The last lines."""
-        return list(self._lines)[-count:]
+        with self._reading:
+            return list(self._lines)[-count:]
 
     def failures(self) -> dict[str, str]:
-        """Why models could not be loaded, by model, as far as the kept lines tell."""
-        return load_failures(self._lines)
+        """Why models could not be loaded, by model."""
+        with self._reading:
+            return dict(self._failures)
 
     def _read(self, stream: IO[str]) -> None:
         for line in stream:
             text = line.rstrip("\n")
-            self._lines.append(text)
+            with self._reading:
+                self._lines.append(text)
+                for model, reason in load_failures([text]).items():
+                    self._failures.setdefault(model, reason)
             self._handler.emit(logging.LogRecord("triton", logging.INFO, "", 0, text, (), None))
 
 

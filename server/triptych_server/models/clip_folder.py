@@ -40,8 +40,8 @@ class ClipFolder:
                 f"{folder.name} is no CLIP model folder: {', '.join(missing)} missing; expected config.json, "
                 "visual/model.onnx, visual/preprocess_cfg.json, textual/model.onnx, textual/tokenizer.json and tokenizer_config.json"
             )
-        text = _json(folder / "config.json").get("text_cfg") or {}
-        kwargs = text.get("tokenizer_kwargs") or {}
+        text = _object(_json(folder / "config.json"), "text_cfg")
+        kwargs = _object(text, "tokenizer_kwargs")
         tokenizer = folder / "textual" / "tokenizer.json"
         uses_flores = "nllb" in f"{folder.name} {text.get('hf_tokenizer_name', '')}".lower()
         return cls(
@@ -49,7 +49,7 @@ class ClipFolder:
             textual=folder / "textual" / "model.onnx",
             tokenizer=tokenizer,
             preprocess=read_preprocess(folder),
-            context_length=int(text.get("context_length") or 77),
+            context_length=_context_length(text.get("context_length", 77)),
             pad_id=_pad_id(tokenizer, _json(folder / "textual" / "tokenizer_config.json").get("pad_token")),
             clean="canonicalize" if kwargs.get("clean") == "canonicalize" else "whitespace",
             language_prefix="flores" if uses_flores else "none",
@@ -65,11 +65,29 @@ def _pad_id(tokenizer: Path, token: Any) -> int:
     """The id of the pad token, which tokenizer_config.json gives as text or as an object with `content`; 0 when it names none."""
     if token is None:
         return 0
-    content = token["content"] if isinstance(token, dict) else token
-    found = Tokenizer.from_file(str(tokenizer)).token_to_id(content)
+    content = token.get("content") if isinstance(token, dict) else token
+    try:
+        known = Tokenizer.from_file(str(tokenizer))
+    except Exception as error:  # the library raises bare Exception for anything it cannot parse
+        raise ModelImportError(f"{tokenizer.name} cannot be read as a Hugging Face tokenizer: {error}") from None
+    found = known.token_to_id(str(content))
     if found is None:
         raise ModelImportError(f"tokenizer_config.json names the pad token {content!r}, which tokenizer.json does not know")
     return int(found)
+
+
+def _context_length(value: Any) -> int:
+    if not isinstance(value, int) or not 4 <= value <= 4096:
+        raise ModelImportError(f"config.json: text_cfg.context_length is {value!r}; expected 4 to 4096 tokens")
+    return value
+
+
+def _object(content: dict[str, Any], key: str) -> dict[str, Any]:
+    """A JSON object inside another; {} where there is none."""
+    value = content.get(key) or {}
+    if not isinstance(value, dict):
+        raise ModelImportError(f"config.json: {key} is {value!r}; expected an object")
+    return value
 
 
 def _json(file: Path) -> dict[str, Any]:

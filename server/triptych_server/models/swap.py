@@ -3,6 +3,7 @@
 import contextlib
 import os
 import secrets
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -36,5 +37,8 @@ def _keep(target: Path, mark: str) -> Path | None:
         target.parent.mkdir(parents=True, exist_ok=True)
         return None
     old = target.with_name(f".{target.name}{mark}")
-    os.link(target, old)
+    try:
+        os.link(target, old)
+    except OSError:  # a file system without hard links
+        shutil.copy2(target, old)
     return old

@@ -113,7 +113,11 @@ class GatheredModel(Generic[Item]):
 
     def _work(self) -> None:
         while batch := self._next():
-            self._run(batch)
+            try:
+                self._run(batch)
+            except Exception as error:  # the worker lives on; who has an answer already keeps it
+                for request, _ in batch:
+                    responses.send(request, responses.failure(error, self._instance.model))
 
     def _next(self) -> list[Waiting]:
         """All that waits, up to a batch; empty when the model is being closed and nothing is left."""

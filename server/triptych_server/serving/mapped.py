@@ -6,12 +6,14 @@ when the whole batch is answered, so that what waits, waits in Triton's bounded 
 
 from __future__ import annotations  # Triton adds its classes to pb_utils only after this import
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import triton_python_backend_utils as pb_utils
 
+from triptych_server.errors import ConfigError
 from triptych_server.serving import responses
 from triptych_server.serving.instance import Instance
 from triptych_server.sessions.protocol import Arrays
@@ -23,7 +25,7 @@ Answer = Callable[[Arrays], Arrays]
 class MappedModel:
     """Base of the Python models; a subclass says in `prepare` how one request is answered.
 
-    The parameter `threads` (default 1) is read here; the others are the subclass's.
+    The parameter `threads` (default 1; 0: every core) is read here; the others are the subclass's.
     """
 
     def prepare(self, instance: Instance, parameters: Mapping[str, str]) -> Answer:
@@ -33,7 +35,9 @@ class MappedModel:
     def initialize(self, args: Mapping[str, str]) -> None:
         """Prepare; raises ConfigError, which Triton shows as the reason why the model is not loaded."""
         self._instance = Instance.from_args(args)
-        threads = self._instance.parameters.integer("threads", 1)
+        threads = self._instance.parameters.integer("threads", 1) or len(os.sched_getaffinity(0))
+        if threads < 0:
+            raise ConfigError(f"{self._instance.model}: parameter threads is {threads}; expected 0 (every core) or more")
         own = {key: value for key, value in self._instance.parameters.values.items() if key != "threads"}
         self._answer = self.prepare(self._instance, own)
         self._workers = ThreadPoolExecutor(threads, thread_name_prefix=self._instance.model) if threads > 1 else None

@@ -59,36 +59,44 @@ class NetworkBackend:
     def execute(self, requests: Sequence[pb_utils.InferenceRequest]) -> None:
         """Take over a batch of requests; every one is answered through its response sender."""
         self._slots.acquire()
-        taken = self._take(requests)
-        if len(taken) == 1:
-            self._run_and_free(taken, taken[0][1])
-            return
+        handed_over = False
         try:
-            # Triton takes its memory back when execute returns, so the inputs are copied (stacked) here.
-            batch = stack([inputs for _, inputs in taken]) if taken else None
-        except Exception as error:
-            self._slots.release()
-            for request, _ in taken:
-                responses.send(request, responses.failure(error, self._instance.model))
-            return
-        if batch is None:
-            self._slots.release()
-        else:
-            self._workers.submit(self._run_and_free, taken, batch)
+            taken = self._take(requests)
+            if len(taken) == 1:
+                self._run(taken, taken[0][1])
+            elif taken:
+                handed_over = self._hand_over(taken)
+        finally:
+            if not handed_over:
+                self._slots.release()
 
     def finalize(self) -> None:
         """Let the last batches end, then close the graph."""
         self._workers.shutdown(wait=True)
         self._session.close()
 
+    def _hand_over(self, taken: Requests) -> bool:
+        """Give a batch to a worker, which frees the slot; False, with every request answered, when that failed."""
+        try:
+            # Triton takes its memory back when execute returns, so the inputs are copied (stacked) here.
+            self._workers.submit(self._run_and_free, taken, stack([inputs for _, inputs in taken]))
+        except Exception as error:
+            for request, _ in taken:
+                responses.send(request, responses.failure(error, self._instance.model))
+            return False
+        return True
+
     def _take(self, requests: Sequence[pb_utils.InferenceRequest]) -> list[tuple[pb_utils.InferenceRequest, Arrays]]:
         """The requests that still want an answer, with their inputs as arrays in Triton's memory."""
         taken: list[tuple[pb_utils.InferenceRequest, Arrays]] = []
         for request in requests:
-            if request.is_cancelled():
-                responses.send(request, responses.cancelled())
-            else:
-                taken.append((request, {tensor.name(): tensor.as_numpy() for tensor in request.inputs()}))
+            try:
+                if request.is_cancelled():
+                    responses.send(request, responses.cancelled())
+                else:
+                    taken.append((request, {tensor.name(): tensor.as_numpy() for tensor in request.inputs()}))
+            except Exception as error:
+                responses.send(request, responses.failure(error, self._instance.model))
         return taken
 
     def _run_and_free(self, taken: Requests, batch: Arrays) -> None:
@@ -104,8 +112,9 @@ class NetworkBackend:
         try:
             with self._session.run(batch) as outputs:
                 for (request, _), part in zip(taken, split(outputs, sizes), strict=True):
-                    responses.send(request, responses.success(part))
+                    response = responses.success(part)
                     answered += 1
+                    responses.send(request, response)
         except Exception as error:
             if len(taken) == 1:
                 responses.send(taken[0][0], responses.failure(error, self._instance.model))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations  # Triton adds its classes to pb_utils only after this import
 
+import contextlib
 import traceback
 
 import triton_python_backend_utils as pb_utils
@@ -31,5 +32,13 @@ def cancelled() -> pb_utils.InferenceResponse:
 
 
 def send(request: pb_utils.InferenceRequest, response: pb_utils.InferenceResponse) -> None:
-    """Send the one and final response of a request."""
-    request.get_response_sender().send(response, flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
+    """Send the one and final response of a request. Never raises: full shared memory or a request that has been answered already
+    must not take its neighbours along; the request then gets a short error, if it can get anything."""
+    final = pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL
+    try:
+        request.get_response_sender().send(response, flags=final)
+    except Exception as error:
+        pb_utils.Logger.log_error(f"an answer could not be sent: {error}")
+        sorry = pb_utils.TritonError("the answer could not be sent; is shared memory (/dev/shm) full?", pb_utils.TritonError.UNAVAILABLE)
+        with contextlib.suppress(Exception):
+            request.get_response_sender().send(pb_utils.InferenceResponse(error=sorry), flags=final)

@@ -3,6 +3,7 @@
 import queue
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,11 @@ class OpenVinoSession:
         ov = _openvino()
         options = CompileOptions.from_settings(settings)
         core = ov.Core()
-        _check_device(core, options.device)
+        requested, missing = options.device, _missing_device(core, options.device)
+        if missing:
+            if not settings.allow_fallback:
+                raise DeviceError(f'{settings.model}: {missing}; or set allow_fallback: "true" to run on the CPU')
+            options = replace(options, device="CPU")
         model = core.read_model(settings.graph)
         try:
             self._compiled = core.compile_model(model, options.device, dict(options.properties))
@@ -28,8 +33,11 @@ class OpenVinoSession:
             raise _compile_error(settings.model, options, error) from None
         self.inputs = tuple(_spec(port) for port in model.inputs)
         self.outputs = tuple(_spec(port) for port in model.outputs)
-        self.device = Device(options.device, _execution_devices(self._compiled), self._precision(options))
-        _check_granted(settings, options, self.device)
+        actual, precision = _execution_devices(self._compiled), self._precision(options)
+        reason = missing or _not_granted(options, actual, precision)
+        if reason and not settings.allow_fallback:
+            raise DeviceError(f'{settings.model}: {reason}, or set allow_fallback: "true"')
+        self.device = Device(requested, actual, precision, fallback=reason)
         self.concurrency = _property(self._compiled, "OPTIMAL_NUMBER_OF_INFER_REQUESTS", int, default=1) + 1
         self._tensor = ov.Tensor
         self._idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
@@ -91,27 +99,29 @@ def _execution_devices(compiled: Any) -> str:
     return ",".join(_property(compiled, "EXECUTION_DEVICES", list, default=["unknown"]))
 
 
-def _check_device(core: Any, device: str) -> None:
-    """Name what is there before OpenVINO's own error talks of plugins."""
+def _missing_device(core: Any, device: str) -> str:
+    """What is wrong with the device asked for, before OpenVINO's own error talks of plugins; empty when it is there."""
     there = core.available_devices
-    wanted = device.rsplit(":", maxsplit=1)[-1].split(",")
+    wanted = device.rpartition(":")[2].split(",")
     for name in (item.split("(")[0].lstrip("-") for item in wanted):
         if name in {"AUTO", "HETERO", "MULTI", "BATCH", ""}:
             continue
         if not any(found == name or found.split(".")[0] == name for found in there):
-            raise DeviceError(
+            return (
                 f"OpenVINO was asked for {device} but sees only {', '.join(there) or 'no device'}; install the driver of {name}, "
                 "pass its device nodes into the container, or set TARGET_DEVICE"
             )
+    return ""
 
 
-def _check_granted(settings: SessionSettings, options: CompileOptions, device: Device) -> None:
-    """DeviceError when the precision that was asked for is not the one that runs."""
-    if options.precision and device.precision not in {options.precision, f"{options.precision}?"} and not settings.allow_fallback:
-        raise DeviceError(
-            f"{settings.model}: OpenVINO was asked for precision {options.precision} on {device.requested} but runs {device.precision}; "
-            'choose another INFERENCE_PRECISION_HINT, or set allow_fallback: "true"'
-        )
+def _not_granted(options: CompileOptions, actual: str, precision: str) -> str:
+    """What was asked for and not given, of device and precision; empty when all was. AUTO and its like choose for themselves."""
+    is_plain = ":" not in options.device and options.device not in {"AUTO", "HETERO", "MULTI"}
+    if is_plain and actual.partition(".")[0] != options.device.partition(".")[0]:
+        return f"OpenVINO was asked for {options.device} but runs on {actual}; check the driver"
+    if options.precision and precision not in {options.precision, f"{options.precision}?"}:
+        return f"OpenVINO was asked for precision {options.precision} but runs {precision}; choose another INFERENCE_PRECISION_HINT"
+    return ""
 
 
 def _compile_error(model: str, options: CompileOptions, error: RuntimeError) -> Exception:

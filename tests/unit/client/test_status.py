@@ -55,6 +55,7 @@ def test_every_model_has_its_row(number):
             mean_batch=5.0,
             p50_ms=17.042,
             count=100,
+            fallback=True,
         ),
         ModelStatus("search_image", "READY", count=96),  # an ensemble has no device, no instances, no batches, and was not used yet
         ModelStatus("typo", "NOT LOADED", "it was not loaded; if it should have been, the server's log says why"),

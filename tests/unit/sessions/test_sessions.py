@@ -111,8 +111,12 @@ def test_openvino_without_the_device_says_what_is_there(tmp_path, device):
     there = ov_session._openvino().Core().available_devices
     if device.rsplit(":", 1)[-1].split(",")[0] in there:
         pytest.skip(f"this machine has {device}")
+    graph = runnable.doubler(tmp_path / "g.onnx")
     with pytest.raises(DeviceError, match=f"asked for {device} but sees only .*CPU"):
-        ov_session.open_session(settings(runnable.doubler(tmp_path / "g.onnx"), {"TARGET_DEVICE": device}))
+        ov_session.open_session(settings(graph, {"TARGET_DEVICE": device}))
+    allowed = ov_session.open_session(settings(graph, {"TARGET_DEVICE": device, "allow_fallback": "true"})).device
+    assert (allowed.requested, allowed.actual) == (device, "CPU")
+    assert f"asked for {device}" in allowed.fallback
 
 
 @pytest.mark.parametrize("device", ["AUTO", "AUTO:CPU", "HETERO:CPU"])
