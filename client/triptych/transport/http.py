@@ -57,7 +57,14 @@ class HttpTransport:
             question.close()
             raise closed() from None
         try:
-            return future.result()
+            while True:
+                try:
+                    return future.result(timeout=1)
+                except TimeoutError:
+                    if future.done():  # just now, or it is the question's own time-out
+                        return future.result()
+                    if self._loop.is_closed():  # closed by another thread just as this was asked
+                        raise closed() from None
         except concurrent.futures.CancelledError:
             raise closed() from None
         except BaseException:  # Ctrl-C in the waiting thread: do not leave the request behind
@@ -74,9 +81,13 @@ def _close(loop: asyncio.AbstractEventLoop, thread: threading.Thread, transport:
         closing = loop.create_task(transport.close())
         closing.add_done_callback(lambda _: loop.stop())
         return
-    if thread.is_alive():
-        asyncio.run_coroutine_threadsafe(_end(transport), loop).result(timeout=5)
-    _stop(loop, thread)
+    try:
+        if thread.is_alive():
+            asyncio.run_coroutine_threadsafe(_end(transport), loop).result(timeout=5)
+    except TimeoutError:
+        pass  # the loop is stopped all the same, and with it what is under way
+    finally:
+        _stop(loop, thread)
 
 
 async def _end(transport: AsyncHttpTransport) -> None:
