@@ -11,6 +11,7 @@ from torch.nn import functional
 from demo.faces.nets import ANCHORS, STRIDES
 
 _NEAR = 0.8  # octaves between a face's size and the anchor's; the nearest anchor always answers
+_KINDRED = 1.6  # octaves
 _CORE, _EDGE = 0.22, 0.42  # shares of a face's size: cells that answer, and beyond them cells that are not asked
 
 
@@ -56,7 +57,8 @@ def assign(anchors: Anchors, faces: Tensor) -> Tensor:
     # A cell at least, however small the face.
     inside = distance <= torch.maximum(_CORE * size, 0.51 * anchors.stride[:, None])
     around = distance <= torch.maximum(_EDGE * size, 0.51 * anchors.stride[:, None])
-    owner[around.any(dim=1)] = -2
+    # Only anchors of a kindred size are left unasked: small ones inside a large face must learn that an eye is none.
+    owner[(around & (octaves <= _KINDRED)).any(dim=1)] = -2
     closeness = torch.where(fits & inside, distance / size, torch.inf)
     best, which = closeness.min(dim=1)
     return torch.where(best < torch.inf, which, owner)
