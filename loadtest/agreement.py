@@ -10,7 +10,7 @@ from loadtest.clients import Connect, plain, triton
 from loadtest.services import Service, TritonService
 
 ENOUGH = 0.99
-"""Scaled decoding and bf16 against full decoding and f32; measured 0.999 on photos."""
+"""Scaled decoding and bf16 against full decoding and f32 give 0.9986 and more; two different pictures at most 0.944."""
 
 
 def check_agreement(ours: TritonService, baseline: Service, jpegs: Sequence[bytes]) -> float:

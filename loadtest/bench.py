@@ -5,6 +5,8 @@ its baseline in turns (A, B, A, B, ...), so that a machine that slows down slows
 """
 
 import argparse
+import signal
+import sys
 import tempfile
 import time
 from collections.abc import Mapping
@@ -80,6 +82,7 @@ def main() -> None:
     arguments.add_argument("--photos", type=Path, default=REAL_PHOTOS, help="a folder of JPEGs; with fewer than 12, pictures are drawn")
     arguments.add_argument("--output", type=Path, default=ROOT / "loadtest" / "reports" / "bench.json")
     options = arguments.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # ends the way Ctrl-C does: Triton and the service are stopped
     terminal = Console()
     console, begin = Console(width=max(terminal.width, 120), log_path=False), time.monotonic()  # narrower, the tables are no tables
     rows, facts = run_bench(QUICK if options.quick else FULL, load_corpus(options.photos), console)
