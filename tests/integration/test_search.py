@@ -1,5 +1,6 @@
 """Smart search through the ensembles: right embeddings on every profile, batched, cached, and the same over both protocols."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -132,5 +133,9 @@ def test_the_device_that_really_runs_is_in_the_metrics(served):
 
 
 def executions(engine, model):
-    """(inferences, runs) of a model so far."""
-    return tuple(counter(engine.metrics_url, f"nv_inference_{what}", model=model) for what in ("count", "exec_count"))
+    """(inferences, runs) of a model so far, once they stand still: Triton counts a request shortly after it has been answered."""
+    last = None
+    while (now := tuple(counter(engine.metrics_url, f"nv_inference_{what}", model=model) for what in ("count", "exec_count"))) != last:
+        last = now
+        time.sleep(0.3)
+    return now
