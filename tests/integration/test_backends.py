@@ -45,6 +45,7 @@ def infer(client, model, name, array, output):
 
 
 def statistics(client, model):
+    time.sleep(0.3)  # Triton counts a request shortly after it has been answered
     stats = client.get_inference_statistics(model).model_stats[0]
     return stats.inference_count, stats.execution_count
 
