@@ -21,7 +21,7 @@ serve: setup ## keep a server running; PROFILE=openvino for Intel
 bench: setup ## the numbers of docs/performance.md, as ratios
 	$(RUN) -m loadtest.bench
 
-lint: setup ## ruff and mypy
+lint: setup-torch ## ruff and mypy (which reads the types of PyTorch)
 	$(RUN) -m ruff check
 	$(RUN) -m ruff format --check
 	$(RUN) -m mypy
