@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import onnx
+
 Hint = Literal["throughput", "latency"]
 PRECISIONS = {"bfloat16": "bf16", "float": "f32", "float32": "f32", "float16": "f16"}
 
@@ -46,11 +48,12 @@ def _find(pattern: str, text: str) -> str:
 def run_benchmark_app(model: Path, batch: int, hint: Hint, seconds: int) -> BenchmarkApp:
     """Compile the graph for CPU at a fixed batch and drive it for about `seconds`.
 
-    `model` has one input `image` uint8 [?,224,224,3]; the fixed shape is the runtime's best case. The precision is left to
+    `model` is a served graph with one input `image` uint8 [?,S,S,3]; the fixed shape is the runtime's best case. The precision is left to
     OpenVINO, as the openvino profile leaves it, and is in the result, so that a caller can compare the two.
     """
     command = [_executable(), "-m", str(model), "-d", "CPU", "-hint", hint]
-    command += ["-shape", f"[{batch},224,224,3]", "-t", str(seconds)]
+    side = onnx.load(model, load_external_data=False).graph.input[0].type.tensor_type.shape.dim[1].dim_value
+    command += ["-shape", f"[{batch},{side},{side},3]", "-t", str(seconds)]
     result = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 120, check=False)
     if result.returncode:
         raise RuntimeError(f"benchmark_app ended with {result.returncode}: {(result.stderr or result.stdout)[-400:]}")

@@ -1,30 +1,20 @@
 """Closed-loop load: a folder of JPEGs, N requests in flight for a while -> latencies in milliseconds, as JSON on stdout.
 
 Runs in a process of its own (`python -m loadtest.clients`), so that what a client costs is paid alike by every service
-and can be told apart from it. Both kinds build their request bodies before the clock starts.
+and can be told apart from it.
 """
 
 import argparse
 import asyncio
-import itertools
 import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from uuid import uuid4
 
-import aiohttp
 import numpy as np
-import numpy.typing as npt
-import tritonclient.grpc.aio as grpc
 
-Embedding = npt.NDArray[np.float64]
-Send = Callable[[], Awaitable[Embedding]]
-"""Sends the next photo in turn; its embedding [D]."""
-
-Connect = Callable[[str, Sequence[bytes]], AbstractAsyncContextManager[Send]]
+from loadtest.connections import CONNECTIONS, Task
 
 STARTED = "started"  # the line on stdout that says: warmed up, the measured time begins now
 
@@ -66,49 +56,9 @@ class Load:
         return cls(fields["seconds"], fields["completed"], tuple(fields["latencies_ms"]))
 
 
-@asynccontextmanager
-async def triton(url: str, jpegs: Sequence[bytes]) -> AsyncIterator[Send]:
-    """Send to `search_image` over gRPC; `url` is host:port."""
-    requests = []
-    for jpeg in jpegs:
-        tensor = grpc.InferInput("image", [1, 1], "BYTES")
-        tensor.set_data_from_numpy(np.array([[jpeg]], dtype=np.object_))
-        requests.append([tensor])
-    turns: Iterator[list[grpc.InferInput]] = itertools.cycle(requests)
-    async with grpc.InferenceServerClient(url) as client:
-
-        async def send() -> Embedding:
-            result = await client.infer("search_image", next(turns))
-            return _checked(result.as_numpy("embedding"))
-
-        yield send
-
-
-@asynccontextmanager
-async def plain(url: str, jpegs: Sequence[bytes]) -> AsyncIterator[Send]:
-    """Post to the plain service over HTTP; `url` is http://host:port."""
-    boundary = uuid4().hex
-    head = f'--{boundary}\r\nContent-Disposition: form-data; name="image"; filename="a.jpg"\r\nContent-Type: image/jpeg\r\n\r\n'
-    bodies: Iterator[bytes] = itertools.cycle([head.encode() + j + f"\r\n--{boundary}--\r\n".encode() for j in jpegs])
-    headers = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), raise_for_status=True) as session:
-
-        async def send() -> Embedding:
-            async with session.post(f"{url}/embed", data=next(bodies), headers=headers) as response:
-                return _checked((await response.json())["embedding"])
-
-        yield send
-
-
-def _checked(embedding: npt.ArrayLike) -> Embedding:
-    """[D] or [1,D] as float64 [D]; ValueError unless of unit length: a service that answers fast and wrong must not win."""
-    vector = np.asarray(embedding, dtype=np.float64).reshape(-1)
-    if abs((length := np.linalg.norm(vector)) - 1) > 1e-2:  # bf16 leaves about 1e-3
-        raise ValueError(f"an embedding of length {length:.4f} came back, 1 was expected")
-    return vector
-
-
-async def drive(send: Send, concurrency: int, warm_up: float, seconds: float, started: Callable[[], None]) -> Load:
+async def drive(
+    send: Callable[[], Awaitable[object]], concurrency: int, warm_up: float, seconds: float, started: Callable[[], None]
+) -> Load:
     """Keep `concurrency` requests in flight; what `warm_up` seconds leave out, `seconds` measure. Calls `started` between."""
     lives: list[tuple[float, float]] = []
     begin = time.perf_counter() + warm_up
@@ -130,25 +80,33 @@ async def drive(send: Send, concurrency: int, warm_up: float, seconds: float, st
     return Load.from_lives(lives, begin, end)
 
 
-async def measure(connect: Connect, url: str, jpegs: Sequence[bytes], concurrency: int, warm_up: float, seconds: float) -> Load:
-    """Connect, then `drive`."""
-    async with connect(url, jpegs) as send:
-        return await drive(send, concurrency, warm_up, seconds, lambda: print(STARTED, flush=True))
+async def measure(
+    task: Task, url: str, jpegs: Sequence[bytes], faces: int | None, concurrency: int, warm_up: float, seconds: float
+) -> Load:
+    """Connect, then `drive`; ValueError when a photo is answered with another number than `faces`."""
+    async with CONNECTIONS[task](url, jpegs) as send:
+
+        async def counted() -> None:
+            answer = await send()
+            if faces is not None and len(answer.boxes) != faces:
+                raise ValueError(f"{task}: {len(answer.boxes)} faces came back for a photo of {faces}")
+
+        return await drive(counted, concurrency, warm_up, seconds, lambda: print(STARTED, flush=True))
 
 
 def main() -> None:
     """Print `started` when the measured time begins, then one line of JSON; a failed request ends the process with 1."""
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("service", choices=("triton", "plain"))
+    arguments.add_argument("task", choices=list(CONNECTIONS))
     arguments.add_argument("--url", required=True)
     arguments.add_argument("--photos", type=Path, required=True)
+    arguments.add_argument("--faces", type=int, help="how many every photo shows")
     arguments.add_argument("--concurrency", type=int, required=True)
     arguments.add_argument("--warm-up", type=float, required=True, help="seconds")
     arguments.add_argument("--seconds", type=float, required=True)
     options = arguments.parse_args()
     jpegs = [path.read_bytes() for path in sorted(options.photos.glob("*.jpg"))]
-    connect = {"triton": triton, "plain": plain}[options.service]
-    load = asyncio.run(measure(connect, options.url, jpegs, options.concurrency, options.warm_up, options.seconds))
+    load = asyncio.run(measure(options.task, options.url, jpegs, options.faces, options.concurrency, options.warm_up, options.seconds))
     print(json.dumps(asdict(load)), flush=True)
 
 

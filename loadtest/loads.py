@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from loadtest.clients import STARTED, Load
+from loadtest.connections import Task
 from loadtest.cpu import CpuClock, CpuUse
 from loadtest.services import ROOT, Service, TritonService, python_environment
 from loadtest.triton_stats import ModelUse, TritonStats
@@ -25,11 +26,21 @@ class LoadRun:
     models: Mapping[str, ModelUse] = field(default_factory=dict)
 
 
-def run_load(service: Service, photos: Path, concurrency: int, warm_up: float, seconds: float) -> LoadRun:
-    """Send the photos of a folder to a service, `concurrency` at a time; RuntimeError when one request failed."""
+@dataclass(frozen=True, slots=True)
+class Photos:
+    """A folder of JPEGs, and how many faces each shows where that is asked for."""
+
+    folder: Path
+    faces: int | None = None
+
+
+def run_load(task: Task, service: Service, photos: Photos, concurrency: int, warm_up: float, seconds: float) -> LoadRun:
+    """Ask a service about the photos, `concurrency` at a time; RuntimeError when one request failed."""
     is_triton = isinstance(service, TritonService)
-    command = [sys.executable, "-m", "loadtest.clients", "triton" if is_triton else "plain", "--url", service.url]
-    command += ["--photos", str(photos), "--concurrency", str(concurrency), "--warm-up", str(warm_up), "--seconds", str(seconds)]
+    command = [sys.executable, "-m", "loadtest.clients", task, "--url", service.url, "--photos", str(photos.folder)]
+    command += ["--concurrency", str(concurrency), "--warm-up", str(warm_up), "--seconds", str(seconds)]
+    if photos.faces is not None:
+        command += ["--faces", str(photos.faces)]
     client = subprocess.Popen(command, cwd=ROOT, env=python_environment(), stdout=subprocess.PIPE, text=True)
     limit = threading.Timer(warm_up + seconds + 120, client.kill)  # a server that never answers must not hold the benchmark
     limit.start()

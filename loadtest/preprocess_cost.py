@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from loadtest.baselines.plain_service import SIZE, decode
+from loadtest.baselines.plain_search import SIZE, decode
 from triptych_server.vision.clip_transform import ClipTransform
 
 Pixels = npt.NDArray[np.uint8]

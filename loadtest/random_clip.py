@@ -1,14 +1,14 @@
 """A CLIP with random weights as a hub would give it: (shape, seed) -> a model folder that `triptych models use` can read."""
 
-import hashlib
 import json
-import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import onnx
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
+from loadtest import graph_builder, vit
+from loadtest.made_models import made_model
 from loadtest.vit import ClipShape, textual_tower, visual_tower
 
 MEAN = (0.48145466, 0.4578275, 0.40821073)  # of OpenAI's CLIP, as in its published preprocess_cfg.json
@@ -21,20 +21,13 @@ def random_clip(cache: Path, shape: ClipShape | None = None, seed: int = 0) -> P
     Layout: config.json, visual/{model.onnx,preprocess_cfg.json}, textual/{model.onnx,tokenizer.json,tokenizer_config.json}.
     """
     shape = shape or ClipShape()
-    source = json.dumps({**asdict(shape), "seed": seed, "builder": _builder_hash()}, sort_keys=True)
-    folder = cache / f"random-clip-{hashlib.sha256(source.encode()).hexdigest()[:12]}"
-    if folder.is_dir():
-        return folder
-    draft = folder.with_suffix(".partial")  # a run that was interrupted must not leave half a model under the final name
-    shutil.rmtree(draft, ignore_errors=True)
-    _write(draft, shape, seed)
-    draft.rename(folder)
-    return folder
+    makers = [Path(__file__), Path(vit.__file__), Path(graph_builder.__file__)]
+    return made_model(cache, "random-clip", {**asdict(shape), "seed": seed}, makers, lambda folder: _write(folder, shape, seed))
 
 
 def _write(folder: Path, shape: ClipShape, seed: int) -> None:
     visual, textual = folder / "visual", folder / "textual"
-    visual.mkdir(parents=True)
+    visual.mkdir()
     textual.mkdir()
     onnx.save(visual_tower(shape, seed), visual / "model.onnx")
     onnx.save(textual_tower(shape, seed + 1), textual / "model.onnx")
@@ -69,8 +62,3 @@ def byte_tokenizer(vocabulary: int) -> Tokenizer:
 def tiny_shape() -> ClipShape:
     """A CLIP of the same structure and a few thousand weights, for tests of what only the structure decides."""
     return replace(ClipShape(), vision_width=64, vision_layers=2, text_width=64, text_layers=2, vocabulary=512)
-
-
-def _builder_hash() -> str:
-    """Changes whenever the code that draws the graphs changes, so that no stale folder is measured."""
-    return hashlib.sha256(Path(__file__).with_name("vit.py").read_bytes()).hexdigest()

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from statistics import median
 from typing import Any
 
 from loadtest.contest import BATCH, VISUAL_IN_FLIGHT, Contest
 from loadtest.limits import Limits
-from loadtest.loads import CLIENT, LoadRun
+from loadtest.loads import CLIENT, LoadRun, Photos
 from loadtest.machine import usable_cores
 from loadtest.perf_analyzer import PerfAnalyzer
 from loadtest.preprocess_cost import PreprocessCost
@@ -30,17 +31,17 @@ def preprocess_rows(cost: PreprocessCost) -> list[Row]:
     ]
 
 
-def search_rows(contest: Contest, perf: PerfAnalyzer, cost: PreprocessCost) -> tuple[list[Row], dict[str, Any]]:
+def search_rows(contest: Contest, photos: Path, perf: PerfAnalyzer, cost: PreprocessCost) -> tuple[list[Row], dict[str, Any]]:
     """Measure the rows that need the services, and the facts that explain them."""
     ours, bare = contest.visual(perf)
     visual = Series(f"perf_analyzer, {VISUAL_IN_FLIGHT} in flight", "/s", ours)
     runtime = Series(f"benchmark_app, batch {BATCH}", "/s", bare)
-    lone = contest.runtime(1, "latency").latency_ms
+    lone = contest.runtime("clip_visual", 1, "latency").latency_ms
     limits = Limits.of(usable_cores(), median(cost.scaled_ms), runtime.median, lone)
-    many, many_plain = contest.search(IN_FLIGHT)
-    single, single_plain = contest.search(1)
-    rate, rate_plain = _throughputs(OURS, many), _throughputs(PLAIN, many_plain)
-    wait, wait_plain = _latencies(OURS, single), _latencies(PLAIN, single_plain)
+    many, many_plain = contest.loads("search_image", "plain embed", Photos(photos), IN_FLIGHT, contest.plan.repeats)
+    single, single_plain = contest.loads("search_image", "plain embed", Photos(photos), 1, contest.plan.repeats)
+    rate, rate_plain = throughputs(OURS, many), throughputs(PLAIN, many_plain)
+    wait, wait_plain = latencies(OURS, single), latencies(PLAIN, single_plain)
     bounds = limits.throughput / rate_plain.median, limits.latency_ms / wait_plain.median
     rows = [
         Row("visual_throughput", "images per second, network alone", visual, runtime, Goal(0.90, ">="), 1.0),
@@ -71,11 +72,13 @@ def breakdown(runs: Sequence[LoadRun]) -> dict[str, Any]:
     }
 
 
-def _throughputs(label: str, runs: Sequence[LoadRun]) -> Series:
+def throughputs(label: str, runs: Sequence[LoadRun]) -> Series:
+    """Photos per second of each run."""
     return Series(label, "/s", tuple(run.load.throughput for run in runs))
 
 
-def _latencies(label: str, runs: Sequence[LoadRun]) -> Series:
+def latencies(label: str, runs: Sequence[LoadRun]) -> Series:
+    """The median latency of each run."""
     return Series(label, "ms", tuple(run.load.percentile_ms(50) for run in runs))
 
 

@@ -6,14 +6,14 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from loadtest.baselines.plain_service import THREADS
 from triptych_server.engine import Engine, EngineOptions
-from triptych_server.models.use import use_folder
+from triptych_server.models.any_folder import use_any
 from triptych_server.repository import Repository
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -29,25 +29,34 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class TritonService(Service):
-    """Ours; `graph` is the served visual tower and `precision` what clip_visual runs in."""
+    """Ours, and what it serves."""
 
-    graph: Path
-    precision: str
+    repository: Repository
+    metrics_url: str
+
+    def graph(self, network: str) -> Path:
+        """The served graph."""
+        return self.repository.model(network) / "1" / "model.onnx"
+
+    def precision(self, network: str) -> str:
+        """What the network runs in, by its own word."""
+        return precision_of(network, _fetch(self.metrics_url, 10))
 
 
 @contextmanager
-def triptych(clip: Path, scratch: Path, profile: str) -> Iterator[TritonService]:
-    """Import the CLIP folder into a copy of the repository below `scratch` and serve it."""
+def triptych(models: Sequence[Path], scratch: Path, profile: str) -> Iterator[TritonService]:
+    """Import the model folders into a copy of the repository below `scratch` and serve it."""
     repository = Repository.locate(ROOT).copy_to(scratch / "repository")
-    use_folder(clip, repository)
+    for model in models:
+        use_any(model, repository)
     options = EngineOptions(
         repository=repository, profile=profile, http_port=0, grpc_port=0, metrics_port=0, log_file=scratch / "triton.log"
     )
     with Engine(options) as engine:
         assert engine.pid is not None
         url = engine.grpc_url.removeprefix("grpc://")
-        precision = precision_of("clip_visual", _fetch(engine.metrics_url, 10))  # Triton opens this port last
-        yield TritonService(url, engine.pid, repository.model("clip_visual") / "1" / "model.onnx", precision)
+        _fetch(engine.metrics_url, 10)  # Triton opens this port last
+        yield TritonService(url, engine.pid, repository, engine.metrics_url)
 
 
 def precision_of(model: str, metrics: str) -> str:
@@ -59,12 +68,14 @@ def precision_of(model: str, metrics: str) -> str:
 
 
 @contextmanager
-def plain_service(model: Path, threads: int = THREADS) -> Iterator[Service]:
-    """Start the baseline with a legacy visual tower and wait until it answers."""
+def plain_service(*, clip: Path | None = None, faces: Path | None = None, threads: int = THREADS) -> Iterator[Service]:
+    """Start the baseline with model folders as a hub gives them, in OpenCLIP's and InsightFace's forms, and wait until it answers."""
     port = _free_port()
     url = f"http://127.0.0.1:{port}"
-    command = [sys.executable, "-m", "loadtest.baselines.plain_service", "--model", str(model)]
-    process = subprocess.Popen([*command, "--port", str(port), "--threads", str(threads)], cwd=ROOT, env=python_environment())
+    command = [sys.executable, "-m", "loadtest.baselines.plain_service", "--port", str(port), "--threads", str(threads)]
+    command += ["--embed", str(clip / "visual" / "model.onnx")] if clip else []
+    command += ["--faces", str(faces)] if faces else []
+    process = subprocess.Popen(command, cwd=ROOT, env=python_environment())
     try:
         _fetch(f"{url}/health", 120, process)
         yield Service(url, process.pid)

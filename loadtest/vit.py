@@ -5,17 +5,13 @@ the same as a trained one and needs neither a download nor torch. The operators 
 Conv patches, fused qkv, LayerNormalization, Softmax attention, QuickGELU, an L2-normalised projection.
 """
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import onnx
-from onnx import helper, numpy_helper
+from onnx import helper
 
-F32 = onnx.TensorProto.FLOAT
-I32 = onnx.TensorProto.INT32
-I64 = onnx.TensorProto.INT64
+from loadtest.graph_builder import F32, I32, GraphBuilder
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,38 +38,14 @@ class ClipShape:
 
 
 @dataclass(slots=True)
-class GraphBuilder:
-    """Collects nodes and weights; every method returns the name of the tensor it made."""
-
-    random: np.random.Generator
-    nodes: list[onnx.NodeProto] = field(default_factory=list)
-    weights: list[onnx.TensorProto] = field(default_factory=list)
-
-    def op(self, kind: str, *inputs: str, **attributes: Any) -> str:
-        """Append one node with a single output."""
-        name = f"{kind}_{len(self.nodes)}"
-        self.nodes.append(helper.make_node(kind, list(inputs), [name], name=name, **attributes))
-        return name
+class Transformer(GraphBuilder):
+    """The layers of both towers."""
 
     def split(self, tensor: str, parts: int) -> list[str]:
         """Cut the last axis into `parts` equal tensors."""
         names = [f"Split_{len(self.nodes)}_{i}" for i in range(parts)]
         self.nodes.append(helper.make_node("Split", [tensor], names, name=names[0], axis=-1, num_outputs=parts))
         return names
-
-    def constant(self, array: npt.NDArray[Any]) -> str:
-        """Add an initializer."""
-        name = f"weight_{len(self.weights)}"
-        self.weights.append(numpy_helper.from_array(array, name))
-        return name
-
-    def ints(self, *values: int) -> str:
-        """Add a 1-D int64 initializer, for shapes and indices."""
-        return self.constant(np.array(values, dtype=np.int64))
-
-    def normal(self, *shape: int, scale: float, mean: float = 0.0) -> str:
-        """Add float32 weights drawn from N(mean, scale)."""
-        return self.constant(self.random.standard_normal(shape, dtype=np.float32) * np.float32(scale) + np.float32(mean))
 
     def linear(self, x: str, width_in: int, width_out: int) -> str:
         """x [..., width_in] -> [..., width_out], MatMul and Add as exporters write torch's Linear on three axes."""
@@ -111,20 +83,12 @@ class GraphBuilder:
         """x [B,width] -> the graph's output `embedding` [B,embed_dim] of unit length."""
         raw = self.op("MatMul", x, self.normal(width, embed_dim, scale=width**-0.5))
         norm = self.op("ReduceL2", raw, self.ints(-1), keepdims=1)
-        self.nodes.append(helper.make_node("Div", [raw, norm], ["embedding"], name="normalise"))
-
-    def model(self, graph: str, image_or_text: onnx.ValueInfoProto, embed_dim: int) -> onnx.ModelProto:
-        """Close the graph and check it."""
-        output = helper.make_tensor_value_info("embedding", F32, [1, embed_dim])
-        proto = helper.make_graph(self.nodes, graph, [image_or_text], [output], self.weights)
-        model = helper.make_model(proto, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
-        onnx.checker.check_model(model)
-        return model
+        self.named("Div", "embedding", raw, norm)
 
 
 def visual_tower(shape: ClipShape, seed: int) -> onnx.ModelProto:
     """`image` f32[1,3,S,S], mean/std-normalised -> `embedding` f32[1,D] of unit length."""
-    g, width, side = GraphBuilder(np.random.default_rng(seed)), shape.vision_width, shape.image_size
+    g, width, side = Transformer(np.random.default_rng(seed)), shape.vision_width, shape.image_size
     kernel = g.normal(width, 3, shape.patch, shape.patch, scale=(3 * shape.patch**2) ** -0.5)
     patches = g.op("Conv", "image", kernel, kernel_shape=[shape.patch] * 2, strides=[shape.patch] * 2)
     patches = g.op("Transpose", g.op("Reshape", patches, g.ints(0, 0, -1)), perm=[0, 2, 1])
@@ -138,12 +102,12 @@ def visual_tower(shape: ClipShape, seed: int) -> onnx.ModelProto:
     pooled = g.op("Gather", x, g.constant(np.array(0, dtype=np.int64)), axis=1)
     g.project(g.layer_norm(pooled, width), width, shape.embed_dim)
     image = helper.make_tensor_value_info("image", F32, [1, 3, side, side])
-    return g.model("clip_visual", image, shape.embed_dim)
+    return g.model("clip_visual", image, [helper.make_tensor_value_info("embedding", F32, [1, shape.embed_dim])])
 
 
 def textual_tower(shape: ClipShape, seed: int) -> onnx.ModelProto:
     """`text` i32[1,L], the end token being the highest id -> `embedding` f32[1,D] of unit length."""
-    g, width, length = GraphBuilder(np.random.default_rng(seed)), shape.text_width, shape.context_length
+    g, width, length = Transformer(np.random.default_rng(seed)), shape.text_width, shape.context_length
     words = g.op("Gather", g.normal(shape.vocabulary, width, scale=0.02), "text", axis=0)
     x = g.op("Add", words, g.normal(length, width, scale=0.01))
     causal = g.constant(np.triu(np.full((length, length), -np.inf, dtype=np.float32), k=1))
@@ -153,4 +117,4 @@ def textual_tower(shape: ClipShape, seed: int) -> onnx.ModelProto:
     pooled = g.op("GatherND", g.layer_norm(x, width), end, batch_dims=1)
     g.project(pooled, width, shape.embed_dim)
     text = helper.make_tensor_value_info("text", I32, [1, length])
-    return g.model("clip_textual", text, shape.embed_dim)
+    return g.model("clip_textual", text, [helper.make_tensor_value_info("embedding", F32, [1, shape.embed_dim])])

@@ -11,8 +11,9 @@ import pytest
 import uvicorn
 from PIL import Image
 
-from loadtest.baselines.plain_service import create_app, decode, embedder, normalise
-from loadtest.clients import plain
+from loadtest.baselines.plain_search import decode, embedder, normalise
+from loadtest.baselines.plain_service import create_app
+from loadtest.connections import CONNECTIONS
 from loadtest.random_clip import tiny_shape
 from loadtest.vit import visual_tower
 
@@ -44,10 +45,10 @@ def serving(app):
 
 def ask(embed, photos, times):
     async def run(url):
-        async with plain(url, photos) as send:
-            return [await send() for _ in range(times)]
+        async with CONNECTIONS["plain embed"](url, photos) as send:
+            return [(await send()).embeddings[0] for _ in range(times)]
 
-    with serving(create_app(embed, threads=2)) as url:
+    with serving(create_app({"embed": embed}, threads=2)) as url:
         return asyncio.run(run(url))
 
 

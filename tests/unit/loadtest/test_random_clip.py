@@ -99,7 +99,6 @@ def test_a_second_run_reuses_the_folder_and_other_sizes_get_their_own(tmp_path, 
 
 def test_an_interrupted_run_leaves_nothing_that_is_taken_for_a_model(tmp_path, monkeypatch):
     def interrupted(folder, *_):
-        folder.mkdir()
         (folder / "config.json").write_text("{}")
         raise KeyboardInterrupt
 
