@@ -29,24 +29,15 @@ GROUP, NOBODY = PHOTOS / "group_sts106_crew.jpg", PHOTOS / "noface_coffee.jpg"
 pytestmark = needs_real
 
 
-@pytest.fixture(scope="module")
-def served(request: pytest.FixtureRequest) -> Any:
-    """The engine that serves the real face models."""
-    try:
-        return request.getfixturevalue("faces_engine")
-    except pytest.FixtureLookupError:
-        pytest.skip("tests/integration/conftest.py defines no faces_engine")
-
-
 @pytest.fixture(params=["grpc", "http"])
-def url(request: pytest.FixtureRequest, served: Any) -> str:
-    return str({"grpc": served.grpc_url, "http": served.http_url}[request.param])
+def url(request: pytest.FixtureRequest, faces_engine: Any) -> str:
+    return str({"grpc": faces_engine.grpc_url, "http": faces_engine.http_url}[request.param])
 
 
 @pytest.fixture(params=["blocking", "asyncio"])
-def ask(request: pytest.FixtureRequest, url: str, served: Any) -> Ask:
+def ask(request: pytest.FixtureRequest, url: str, faces_engine: Any) -> Ask:
     """`ask(method, *arguments)`: the method's result from a client of its own, of either kind, over either protocol."""
-    options = {"metrics_url": served.metrics_url}
+    options = {"metrics_url": faces_engine.metrics_url}
 
     def blocking(method: str, *arguments: Any, **named: Any) -> Any:
         with Client(url, **options) as client:
@@ -65,9 +56,9 @@ def ask(request: pytest.FixtureRequest, url: str, served: Any) -> Ask:
 
 
 @pytest.fixture(scope="module")
-def group(served: Any) -> Any:
+def group(faces_engine: Any) -> Any:
     """The seven faces of the group, as one way gives them."""
-    with Client(served.grpc_url) as client:
+    with Client(faces_engine.grpc_url) as client:
         return client.faces(GROUP)
 
 
@@ -206,11 +197,11 @@ def test_the_command_line_lists_and_draws(url, tmp_path):
     assert len(json.loads(lines.stdout)["faces"]) == 3
 
 
-def test_the_example_of_the_documentation_runs(served, tmp_path):
+def test_the_example_of_the_documentation_runs(faces_engine, tmp_path):
     shutil.copy(GROUP, tmp_path / "photo.jpg")
     text = (CHECKOUT.root / "docs" / "client.md").read_text(encoding="utf-8")
     (example,) = [block for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if "Client()" in block]
-    code = example.replace("Client()", f"Client({served.grpc_url!r})")
+    code = example.replace("Client()", f"Client({faces_engine.grpc_url!r})")
     run = subprocess.run(
         [sys.executable, "-W", "error", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False, env=environment()
     )

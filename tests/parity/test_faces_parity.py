@@ -3,6 +3,9 @@
 import numpy as np
 import onnxruntime
 import pytest
+from insightface.model_zoo import arcface_onnx as arcface
+from insightface.model_zoo import retinaface
+from insightface.utils import face_align
 from PIL import Image, ImageOps
 
 from tests.support.faces import expected, iou, photo
@@ -14,11 +17,7 @@ from triptych_server.vision.detections import Detections, find_faces
 from triptych_server.vision.face_pixels import FacePixels
 from triptych_server.vision.letterbox import Letterbox
 
-retinaface = pytest.importorskip("insightface.model_zoo.retinaface", reason="insightface is not installed", exc_type=ImportError)
-arcface = pytest.importorskip("insightface.model_zoo.arcface_onnx", reason="insightface is not installed", exc_type=ImportError)
-face_align = pytest.importorskip("insightface.utils.face_align", reason="insightface is not installed", exc_type=ImportError)
-
-pytestmark = needs_real
+pytestmark = [needs_real, pytest.mark.filterwarnings("ignore:`estimate` is deprecated")]
 
 SCORE = 0.6
 KNOWN = expected() if REAL else {}
