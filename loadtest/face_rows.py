@@ -77,7 +77,7 @@ class _Both:
 
 
 def _measure(contest: Contest, one: Task, other: Task, photos: Photos) -> _Both:
-    many, single = (contest.loads(one, other, photos, count, contest.plan.face_repeats) for count in (IN_FLIGHT, 1))
+    many, single = (contest.loads(one, other, photos, count) for count in (IN_FLIGHT, 1))
     return _Both((one, other), many, single)
 
 

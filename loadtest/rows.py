@@ -38,8 +38,8 @@ def search_rows(contest: Contest, photos: Path, perf: PerfAnalyzer, cost: Prepro
     runtime = Series(f"benchmark_app, batch {BATCH}", "/s", bare)
     lone = contest.runtime("clip_visual", 1, "latency").latency_ms
     limits = Limits.of(usable_cores(), median(cost.scaled_ms), runtime.median, lone)
-    many, many_plain = contest.loads("search_image", "plain embed", Photos(photos), IN_FLIGHT, contest.plan.repeats)
-    single, single_plain = contest.loads("search_image", "plain embed", Photos(photos), 1, contest.plan.repeats)
+    many, many_plain = contest.loads("search_image", "plain embed", Photos(photos), IN_FLIGHT)
+    single, single_plain = contest.loads("search_image", "plain embed", Photos(photos), 1)
     rate, rate_plain = throughputs(OURS, many), throughputs(PLAIN, many_plain)
     wait, wait_plain = latencies(OURS, single), latencies(PLAIN, single_plain)
     bounds = limits.throughput / rate_plain.median, limits.latency_ms / wait_plain.median
