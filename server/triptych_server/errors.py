@@ -78,5 +78,59 @@ class ModelImportError(TriptychServerError):
     status = Status.INVALID_ARG
 
 
+class ModelNameError(TriptychServerError):
+    """No model of that name is known; the text names those that are near."""
+
+    status = Status.NOT_FOUND
+
+
+class HubError(TriptychServerError):
+    """The hub answered, but not with the model: it failed, or it is no hub."""
+
+    status = Status.UNAVAILABLE
+
+
+class HubUnreachableError(HubError):
+    """Nothing answers at the hub's address, or not in time; what is in the cache can be used."""
+
+
+class HubNotFoundError(HubError):
+    """The hub has no such repository, revision or file."""
+
+    status = Status.NOT_FOUND
+
+
+class HubAccessError(HubError):
+    """The hub wants a token, another token, or that its terms are accepted."""
+
+    status = Status.INVALID_ARG
+
+
+class CacheError(TriptychServerError):
+    """The cache of pulled models is not as it must be."""
+
+
+class NotCachedError(CacheError):
+    """The model is not in the cache, and nothing may be fetched."""
+
+    status = Status.NOT_FOUND
+
+
+class ChecksumError(CacheError):
+    """A file is not what the hub or the manifest says it is."""
+
+
+class DiskSpaceError(CacheError):
+    """The disk has no room for the model."""
+
+    status = Status.UNAVAILABLE
+
+
+class CacheBusyError(CacheError):
+    """Another process has been changing the same model in the cache for too long."""
+
+    status = Status.UNAVAILABLE
+
+
 class EngineError(TriptychServerError):
     """Triton could not be found, started or stopped."""

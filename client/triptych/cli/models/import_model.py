@@ -1,4 +1,4 @@
-"""`triptych models`: bring models of one's own into the repository."""
+"""`triptych models import`: bring a model from a folder into the repository."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,13 +10,6 @@ from triptych.cli.server_side import server_side
 
 DEMO = Path("demo")
 """Stands for the small CLIP that the repository brings along."""
-
-
-def build() -> typer.Typer:
-    """The group of commands."""
-    app = typer.Typer(name="models", help="Models in the repository.", no_args_is_help=True)
-    app.command("import")(import_)
-    return app
 
 
 def import_(

@@ -1,0 +1,24 @@
+"""`triptych models`: choose, pull, check and import models."""
+
+import typer
+
+from triptych.cli.models.check import verify
+from triptych.cli.models.choose import list_
+from triptych.cli.models.describe import show
+from triptych.cli.models.fetch import pull
+from triptych.cli.models.import_model import import_
+from triptych.cli.models.remove import remove
+
+
+def build() -> typer.Typer:
+    """The group of commands."""
+    app = typer.Typer(
+        name="models", help="Models: the catalogue, the cache of pulled ones, and those in the repository.", no_args_is_help=True
+    )
+    app.command("list")(list_)
+    app.command()(show)
+    app.command()(pull)
+    app.command("import")(import_)
+    app.command()(verify)
+    app.command()(remove)
+    return app

@@ -1,0 +1,38 @@
+"""Which models a repository serves, by name: kept in served.json beside its folders, for a graph does not say where it came from."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+from triptych_server.errors import ConfigError
+from triptych_server.models.catalogue import Task
+from triptych_server.repository import Repository
+
+FILE = "served.json"
+
+
+@dataclass(frozen=True, slots=True)
+class ServedName:
+    """A model of the cache that was made the served one: its repository on the hub, the revision asked for, and the commit."""
+
+    repository: str
+    revision: str
+    commit: str
+
+
+def served_names(repository: Repository) -> dict[Task, ServedName]:
+    """What is served for each task, as far as it came from the cache. ConfigError when the file is damaged."""
+    file = repository.root / FILE
+    try:
+        return {task: ServedName(**value) for task, value in json.loads(file.read_text("utf-8")).items()}
+    except FileNotFoundError:
+        return {}
+    except (ValueError, TypeError, AttributeError) as error:
+        raise ConfigError(f"{file} is damaged ({type(error).__name__}); delete it, and `triptych models use` the model again") from error
+
+
+def write_served_names(repository: Repository, names: Mapping[Task, ServedName]) -> None:
+    """Replace the file, whole."""
+    new = repository.root / f".{FILE}.new"
+    new.write_text(json.dumps({task: asdict(name) for task, name in names.items()}, indent=2) + "\n", encoding="utf-8")
+    new.replace(repository.root / FILE)
