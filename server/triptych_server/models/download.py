@@ -18,7 +18,6 @@ from triptych_server.models.hub import Hub
 TRIES = 5
 """How often in a row nothing may come before the download is given up."""
 
-_CHUNK = 1 << 20
 _PASSING = (408, 416, 425, 429, 500, 502, 503, 504)
 
 Advance = Callable[[int], None]
@@ -64,7 +63,7 @@ def _ask(hub: Hub, url: str, target: Path, have: int, advance: Advance) -> None:
         if have and not goes_on:
             _clear(target, advance)
         with target.open("ab") as file:
-            for chunk in response.iter_bytes(_CHUNK):
+            for chunk in response.iter_bytes():  # as they come: gathered into chunks, the last ones before a break would be lost
                 file.write(chunk)
                 advance(len(chunk))
             file.flush()

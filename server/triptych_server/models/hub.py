@@ -11,35 +11,11 @@ from huggingface_hub import HfApi, get_token, hf_hub_url
 
 from triptych_server.errors import HubError
 from triptych_server.models.hub_errors import hub_errors
+from triptych_server.models.listing import HubFile, Listing
 from triptych_server.models.model_files import is_needed, lacks
 
 PUBLIC = "https://huggingface.co"
 _TRUE = ("1", "on", "yes", "true")
-
-
-@dataclass(frozen=True, slots=True)
-class HubFile:
-    """One file as the hub describes it. `sha256` of those in large-file storage; `blob`: git's SHA-1 of the others."""
-
-    path: str
-    size: int
-    sha256: str | None = None
-    blob: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """The needed files of a repository at a commit, which `revision` named when it was asked."""
-
-    repository: str
-    revision: str
-    commit: str
-    files: tuple[HubFile, ...]
-
-    @property
-    def size(self) -> int:
-        """Bytes of all files."""
-        return sum(file.size for file in self.files)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from triptych_server.errors import CacheError
-from triptych_server.models.hub import HubFile
+from triptych_server.models.listing import HubFile
 from triptych_server.models.model_files import is_safe
 
 FILE = "manifest.json"

@@ -11,8 +11,9 @@ from typing import Protocol
 from triptych_server.errors import ChecksumError, DiskSpaceError, HubUnreachableError, NotCachedError
 from triptych_server.models.cache import Cache, Cached
 from triptych_server.models.download import download
-from triptych_server.models.hub import Hub, HubFile, Listing, is_offline
+from triptych_server.models.hub import Hub, is_offline
 from triptych_server.models.hub_errors import hub_errors
+from triptych_server.models.listing import HubFile, Listing
 from triptych_server.models.manifest import Manifest, ManifestFile, hashed, mismatch
 from triptych_server.models.model_name import ModelName, model_name
 
