@@ -55,7 +55,7 @@ def test_the_list_helps_to_choose(triptych):
     done = triptych("list", "--language", "German", "--max-memory", "3100")
     assert done.returncode == 0, done.stderr
     rows = done.stdout.splitlines()
-    assert rows[0].split()[:5] == ["model", "dim", "px", "quality", "%"]
+    assert rows[0].split() == ["model", "dim", "px", "%", "MiB", "MB", "lang", "licence"]
     assert rows[1].split()[:4] == ["ViT-L-16-SigLIP2-384__webli", "1024", "384", "86.6"]
     assert "German" in done.stderr
     models = json.loads(triptych("list", "--json").stdout)

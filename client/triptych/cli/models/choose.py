@@ -48,41 +48,38 @@ def list_(
         raise CommandError("no model meets all of this; leave a condition out, or see `triptych models list`")
     out().print(_table(models, others, here, code or "en"))
     language_name = known.languages.get(code or "en", code)
-    note = f"quality: recall of searches in {language_name}; of faces, InsightFace's MR-ALL. Memory and disk are about, in f32"
+    note = f"%: recall of searches in {language_name}; of faces, InsightFace's MR-ALL. MiB of memory and MB on disk: about, in f32"
     err().print(note, style="dim", soft_wrap=True)
 
 
 def _table(models: "list[CatalogueModel]", others: "list[Cached]", here: "list[Cached]", language: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("model", overflow="fold")
-    for title in ("dim", "px", "quality %", "memory MiB", "disk MB"):
-        table.add_column(title, justify="right")
-    for title in ("languages", "licence", "installed"):
-        table.add_column(title, overflow="fold")
+    """Narrow enough for 80 columns, but for the longest names; the last column is there when the cache has something to show."""
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
+    table.add_column("model", overflow="fold", min_width=32)
+    for title in ("dim", "px", "%", "MiB", "MB"):
+        table.add_column(title, justify="right", no_wrap=True)
+    table.add_column("lang", no_wrap=True)
+    table.add_column("licence", no_wrap=True)
+    names = {cached.model.name for cached in here}
+    if others or any(model.name in names for model in models):
+        table.add_column("in the cache", overflow="fold")
     for model in models:
         quality = model.quality(language)
-        revisions = _revisions(here, model.name)
         table.add_row(
-            Text(model.name, style="green" if revisions else ""),
+            Text(model.name, style="green" if model.name in names else ""),
             str(model.dim),
             str(model.size),
             _ABSENT if quality is None else f"{quality:.1f}",
-            f"{model.memory_about_mib:,}",
-            f"{model.disk_mb:,}",
+            str(model.memory_about_mib),
+            str(model.disk_mb),
             model.languages or _ABSENT,
             Text(model.licence.name, style="" if model.licence.free else "yellow"),
-            ", ".join(revisions),
+            *([", ".join(_revisions(here, model.name))] if len(table.columns) > 8 else []),
         )
     for cached in others:
-        size = f"{cached.manifest.size / 1e6:,.0f}"
-        table.add_row(
-            Text(str(cached.model), style="green"),
-            *[_ABSENT] * 4,
-            size,
-            _ABSENT,
-            _ABSENT,
-            ", ".join(_revisions([cached], cached.model.name)),
-        )
+        size = f"{cached.manifest.size / 1e6:.0f}"
+        places = ", ".join(cached.revisions)
+        table.add_row(Text(str(cached.model), style="green"), *[_ABSENT] * 4, size, _ABSENT, _ABSENT, places)
     return table
 
 
