@@ -68,5 +68,5 @@ class Hub:
 
 
 def is_offline() -> bool:
-    """Whether HF_HUB_OFFLINE forbids to ask a hub."""
-    return os.environ.get("HF_HUB_OFFLINE", "").lower() in _TRUE
+    """Whether HF_HUB_OFFLINE (or, as huggingface_hub has it, TRANSFORMERS_OFFLINE) forbids to ask a hub."""
+    return (os.environ.get("HF_HUB_OFFLINE") or os.environ.get("TRANSFORMERS_OFFLINE", "")).lower() in _TRUE

@@ -31,6 +31,7 @@ def verify(
                 found = list(cached.manifest.damage(cached.folder))
             typer.echo(f"{title}: " + ("; ".join(found) or f"{len(cached.manifest.files)} files as they were pulled"))
             if found:
-                damaged.append(f"`triptych models pull {cached.model} --revision {cached.revisions[0]} --again`")
+                revision = cached.revisions[0] if cached.revisions else cached.manifest.revision
+                damaged.append(f"`triptych models pull {cached.model} --revision {revision} --again`")
     if damaged:
         raise CommandError(f"damaged; {', '.join(damaged)} fetches the damaged files anew")
