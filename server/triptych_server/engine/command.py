@@ -18,15 +18,23 @@ STUB_TIMEOUT = 600
 
 
 def triton_command(
-    options: EngineOptions, models: Sequence[str], triton: Triton, backends: Path, ports: Ports, shm_prefix: str, control_key: str
+    options: EngineOptions,
+    models: Sequence[str],
+    triton: Triton,
+    backends: Path,
+    staging: Path,
+    ports: Ports,
+    shm_prefix: str,
+    control_key: str,
 ) -> list[str]:
-    """The arguments of tritonserver, which loads `models` and no other.
+    """The arguments of tritonserver, which loads `models` and no other. `staging` is an empty model repository
+    beside the options' own, for models that come later.
 
     The APIs that control it want the control key where options say so.
     """
     command = [
         str(triton.server),
-        *(f"--model-repository={root}" for root in options.repository.roots),
+        *(f"--model-repository={root}" for root in (*options.repository.roots, staging)),
         f"--backend-directory={backends}",
         "--model-control-mode=explicit",
         *(f"--load-model={name}" for name in models),

@@ -21,6 +21,7 @@ from triptych_server.engine.log import PORT_TAKEN, TritonLog
 from triptych_server.engine.options import EngineOptions
 from triptych_server.engine.ports import Ports, choose_ports
 from triptych_server.engine.readiness import HealthApi, not_ready
+from triptych_server.engine.running import RunningEngine, announced
 from triptych_server.engine.servable import Servable, find_servable
 from triptych_server.engine.shared_memory import new_prefix, remove_regions, remove_stale_regions
 from triptych_server.engine.triton import find_triton
@@ -41,6 +42,7 @@ class Engine:
         self._ports: Ports | None = None
         self._log: TritonLog | None = None
         self._servable = Servable((), {})
+        self._staging = Path()
 
     @property
     def ports(self) -> Ports:
@@ -105,6 +107,7 @@ class Engine:
         try:
             self._launch()
             self._wait_ready()
+            self._announce()
         except BaseException:
             self.stop()
             raise
@@ -153,13 +156,14 @@ class Engine:
         self._cleanup.callback(remove_regions, prefix)
         scratch = Path(tempfile.mkdtemp(prefix="triptych-"))
         self._cleanup.callback(shutil.rmtree, scratch, ignore_errors=True)
-        backends = scratch / "backends"
+        backends, self._staging = scratch / "backends", scratch / "staging"
         backends.mkdir()
+        self._staging.mkdir()
         build_backend_directory(backends, triton, self.options.repository.backends)
         self._log = TritonLog(self.options.log_file or self._default_log(), self.options.log_bytes)
         self._cleanup.callback(self._log.close)
         self._process = subprocess.Popen(
-            triton_command(self.options, self.models, triton, backends, self._ports, prefix, self.control_key),
+            triton_command(self.options, self.models, triton, backends, self._staging, self._ports, prefix, self.control_key),
             env=triton_environment(triton, self.options.profile),
             cwd=scratch,  # the stubs have '' on sys.path: nothing of the user's folder may be imported
             stdin=subprocess.DEVNULL,
@@ -171,6 +175,11 @@ class Engine:
         )
         assert self._process.stdout is not None
         self._log.follow(self._process.stdout)
+
+    def _announce(self) -> None:
+        assert self.pid is not None
+        engine = RunningEngine.of(self.pid, self.http_url, self.control_headers, self.options.profile, self._staging)
+        self._cleanup.enter_context(announced(self.options.repository, engine))
 
     def _wait_ready(self) -> None:
         assert self._process is not None and self._log is not None

@@ -36,7 +36,7 @@ def find_servable(repository: Repository) -> Servable:
     needed = {name: needs(folder) & set(folders) for name, folder in folders.items()}
     left_out = {}
     for name in folders:
-        if files := repository.missing_weights(*_closure(name, needed)):
+        if files := repository.missing_weights(*closure(name, needed)):
             left_out[name] = tuple(files)
     return Servable(tuple(folder for name, folder in folders.items() if name not in left_out), left_out)
 
@@ -54,7 +54,7 @@ def needs(folder: Path) -> set[str]:
     return {step.model_name for step in config.ensemble_scheduling.step} | called
 
 
-def _closure(name: str, needed: Mapping[str, Set[str]]) -> set[str]:
+def closure(name: str, needed: Mapping[str, Set[str]]) -> set[str]:
     """A model and all that it needs, however indirectly."""
     found, open_names = set[str](), {name}
     while open_names:

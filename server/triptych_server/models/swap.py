@@ -1,15 +1,17 @@
-"""Put several files in place as one change: all of them, or none."""
+"""Put several files in place as one change: all of them, or none; for good when what follows goes well."""
 
 import contextlib
 import os
 import secrets
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 
-def replace_files(changes: Mapping[Path, Path]) -> None:
-    """Move each new file (value) to its target (key); both lie on one file system. If one move fails, those done are undone.
+@contextlib.contextmanager
+def replaced_files(changes: Mapping[Path, Path]) -> Iterator[None]:
+    """Move each new file (value) to its target (key); both lie on one file system. When one move fails, or the block raises, all
+    are undone.
 
     Whoever opens a target meanwhile finds the old or the new file whole.
     """
@@ -19,6 +21,7 @@ def replace_files(changes: Mapping[Path, Path]) -> None:
         for target, new in changes.items():
             kept[target] = _keep(target, mark)
             new.replace(target)
+        yield
     except BaseException:
         for target, old in kept.items():
             if old is None:

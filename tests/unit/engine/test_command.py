@@ -17,13 +17,15 @@ REPOSITORY = Repository.locate()
 
 def command(**options):
     models = ["clip_visual", "search_image"]
-    return triton_command(EngineOptions(REPOSITORY, **options), models, find_triton(), Path("/merged"), Ports(1, 2, 3), "prefix_", "secret")
+    places = {"backends": Path("/merged"), "staging": Path("/staging")}
+    options = EngineOptions(REPOSITORY, **options)
+    return triton_command(options, models, find_triton(), **places, ports=Ports(1, 2, 3), shm_prefix="prefix_", control_key="secret")
 
 
-def test_the_three_repositories_and_explicit_control_are_given():
+def test_the_three_repositories_one_for_trials_and_explicit_control_are_given():
     arguments = command()
     assert [item for item in arguments if item.startswith("--model-repository=")] == [
-        f"--model-repository={root}" for root in REPOSITORY.roots
+        f"--model-repository={root}" for root in (*REPOSITORY.roots, "/staging")
     ]
     assert [item for item in arguments if "load-model" in item] == ["--load-model=clip_visual", "--load-model=search_image"]
     assert {"--model-control-mode=explicit", "--http-port=1", "--grpc-port=2", "--metrics-port=3"} <= set(arguments)

@@ -13,7 +13,7 @@ from triptych_server.configs.read import parameters_of, read_config
 from triptych_server.errors import ModelImportError
 from triptych_server.models.any_folder import use_any
 from triptych_server.models.clip_folder import ClipFolder
-from triptych_server.models.swap import replace_files
+from triptych_server.models.swap import replaced_files
 from triptych_server.models.use import use_folder
 
 
@@ -50,7 +50,7 @@ def repository(tmp_path):
 
 
 def snapshot(repository):
-    return {file: file.read_bytes() for file in repository.root.rglob("*") if file.is_file()}
+    return {file: file.read_bytes() for root in repository.roots for file in root.rglob("*") if file.is_file()}
 
 
 def test_graphs_tokenizer_and_configs_of_every_profile_follow(folder, repository, export):
@@ -122,9 +122,18 @@ def test_files_are_replaced_all_or_none(tmp_path):
     for name, text in {"a": "old a", "new_a": "new a", "new_c": "new c"}.items():
         (tmp_path / name).write_text(text)
     changes = {tmp_path / "a": tmp_path / "new_a", tmp_path / "sub" / "c": tmp_path / "new_c", tmp_path / "b": tmp_path / "absent"}
-    with pytest.raises(FileNotFoundError):
-        replace_files(changes)
+    with pytest.raises(FileNotFoundError), replaced_files(changes):
+        pytest.fail("the block must not run")
     assert {file.name: file.read_text() for file in tmp_path.rglob("*") if file.is_file()} == {"a": "old a"}
+
+
+def test_files_are_put_back_when_what_follows_fails(tmp_path):
+    for name, text in {"a": "old a", "new_a": "new a", "new_b": "new b"}.items():
+        (tmp_path / name).write_text(text)
+    with pytest.raises(RuntimeError), replaced_files({tmp_path / "a": tmp_path / "new_a", tmp_path / "b": tmp_path / "new_b"}):
+        assert (tmp_path / "a").read_text() == "new a"
+        raise RuntimeError
+    assert {file.name: file.read_text() for file in tmp_path.iterdir()} == {"a": "old a"}
 
 
 def test_embeddings_of_two_models_are_not_put_together(folder, repository, export, monkeypatch):

@@ -1,0 +1,31 @@
+"""Triton's HTTP API as far as the engine needs it: one request at a time, never through a proxy."""
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from typing import Any
+
+
+def post(url: str, body: Mapping[str, Any], headers: Mapping[str, str], timeout: float) -> Any:
+    """Send JSON, return the answer's JSON (None when it is empty). Raises OSError; HTTPError is one."""
+    request = urllib.request.Request(url, data=json.dumps(body).encode(), headers=dict(headers), method="POST")
+    with _open(request, timeout) as response:
+        content = response.read()
+    return json.loads(content) if content else None
+
+
+def status(url: str, timeout: float) -> int:
+    """The HTTP status of a GET; 0 when nothing answers."""
+    try:
+        with _open(url, timeout) as response:
+            return int(response.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+    except OSError:
+        return 0
+
+
+def _open(request: str | urllib.request.Request, timeout: float) -> Any:
+    """Ask the server itself, whatever proxy the environment names."""
+    return urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=timeout)
