@@ -60,9 +60,9 @@ def repository(tmp_path):
 
 
 def test_the_checkout_says_how_long_an_embedding_is_where_an_import_sets_it():
-    """The models that `use_faces` edits, as they are in git, have the tensors that it looks for, in the size of the demo's."""
+    """The models that `use_faces` edits, as they are in git, have the tensors that it looks for."""
     said = {folder.name: outputs(CHECKOUT, folder.name) for folder in CHECKOUT.models() if folder.name in ("face_embed", "faces", "photo")}
-    assert all(found["embeddings"] == [-1, 128] for found in said.values())
+    assert all(found["embeddings"] == [-1, 512] for found in said.values())
 
 
 def snapshot(repository):
@@ -90,10 +90,10 @@ def test_graphs_and_configs_of_every_profile_follow(folder, repository, face_exp
     assert ((rows * face_export("arcface").reference(pictures(3, 112))).sum(1) >= 0.99999).all()
 
 
-def test_the_served_configs_fit_the_demos_models(repository):
-    """Until an import changes them: SCRFD's two anchors for each cell and 128 numbers for a face, from uint8 pictures."""
+def test_the_served_configs_fit_a_model_of_the_usual_size(repository):
+    """Until an import changes them: SCRFD's two anchors and ArcFace's 512 numbers, from uint8 pictures."""
     assert outputs(repository, "face_detection") == {"boxes": [16800, 4], "scores": [16800], "landmarks": [16800, 5, 2]}
-    assert outputs(repository, "face_recognition") == {"embedding": [128]}
+    assert outputs(repository, "face_recognition") == {"embedding": [512]}
     inputs = [read_config(repository.model(name) / "config.pbtxt").input[0] for name in ("face_detection", "face_recognition")]
     assert [(one.name, one.data_type, list(one.dims)) for one in inputs] == [("image", 2, [640, 640, 3]), ("image", 2, [112, 112, 3])]
 
