@@ -63,6 +63,11 @@ class Repository:
         """The demo CLIP, in a hub's layout."""
         return self.root / "demo" / "weights" / "clip"
 
+    @property
+    def demo_faces(self) -> Path:
+        """The demo's face model, in a hub's layout."""
+        return self.root / "demo" / "weights" / "faces"
+
     def models(self) -> list[Path]:
         """Every model folder of the three repositories, by name."""
         folders = (folder for root in self.roots for folder in root.iterdir() if (folder / "config.pbtxt").is_file())

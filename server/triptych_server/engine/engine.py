@@ -142,7 +142,8 @@ class Engine:
     def _say_left_out(self) -> None:
         missing = f"{', '.join(self._servable.missing)} missing"
         help_text = (
-            "`make demo` or `triptych models import demo` puts the small demo models in place, `triptych models import FOLDER` your own"
+            "`triptych models use NAME` pulls one and puts it in place (`triptych models list` helps to choose; ViT-B-32__openai and "
+            "buffalo_l are Immich's defaults), `triptych models import demo` the small demo models"
         )
         if not self._servable.has_network:
             raise EngineError(f"no weights yet: {missing}; {help_text}")

@@ -1,7 +1,7 @@
 """Make a CLIP model folder the served model: import both graphs, rewrite the configs, put everything in place as one change."""
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from triptych_server.errors import ModelImportError
@@ -17,20 +17,25 @@ SAMPLE_TEXTS = ("dogs", "a quiet forest", "a photo of two red boats at night", "
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """What was put in place: the reports of both imports and the files of the repository that changed."""
+    """What was put in place: the reports of both imports, the files of the repository that changed, and how many running engines
+    changed over."""
 
     visual: ImportReport
     textual: ImportReport
     files: tuple[Path, ...]
+    swapped: int
 
 
-def use_folder(folder: Path, repository: Repository) -> Used:
-    """Import the CLIP model in `folder` and serve it from `repository` from the next load on.
+def use_folder(folder: Path, repository: Repository, *, legacy_resize: bool = False, swap: bool = True) -> Used:
+    """Import the CLIP model in `folder` and serve it from `repository`: at once where engines run, unless `swap` is False.
 
-    ModelImportError, with the repository as it was, when a graph cannot be imported or does not agree with its original.
+    `legacy_resize` resizes as Immich did up to 3.2, whatever the model says: shortest side, bicubic. ModelImportError, with all as it was,
+    when a graph cannot be imported, does not agree with its original, or cannot be loaded by a running engine.
     """
     source = ClipFolder.read(folder)
-    with one_change(repository) as change:
+    if legacy_resize:
+        source = replace(source, preprocess=replace(source.preprocess, resize_mode="shortest", interpolation="bicubic"))
+    with one_change(repository, swap=swap) as change:
         visual = import_visual(source.visual, change.graph("clip_visual"), preprocess=source.preprocess)
         textual = import_textual(
             source.textual,
@@ -43,7 +48,7 @@ def use_folder(folder: Path, repository: Repository) -> Used:
             raise ModelImportError(f"the image tower gives {visual.dim} numbers, the text tower {textual.dim}; they are not of one model")
         shutil.copyfile(source.tokenizer, change.staged.model("clip_tokenize") / "1" / "tokenizer.json")
         change.edit_configs(_dims(source, visual.dim), _parameters(source))
-    return Used(visual, textual, change.files)
+    return Used(visual, textual, change.files, change.swapped)
 
 
 def _dims(source: ClipFolder, dim: int) -> Dims:

@@ -12,24 +12,27 @@ from triptych_server.repository import Repository
 
 @dataclass(frozen=True, slots=True)
 class UsedFaces:
-    """What was put in place: the reports of both imports and the files of the repository that changed."""
+    """What was put in place: the reports of both imports, the files of the repository that changed, and how many running engines
+    changed over."""
 
     detector: DetectorReport
     embedder: ImportReport
     files: tuple[Path, ...]
+    swapped: int
 
 
-def use_faces(folder: Path, repository: Repository) -> UsedFaces:
-    """Import the face model in `folder` and serve it from `repository` from the next load on.
+def use_faces(folder: Path, repository: Repository, *, swap: bool = True) -> UsedFaces:
+    """Import the face model in `folder` and serve it from `repository`: at once where engines run, unless `swap` is False.
 
-    ModelImportError, with the repository as it was, when a graph cannot be imported or does not agree with its original.
+    ModelImportError, with all as it was, when a graph cannot be imported, does not agree with its original, or cannot be loaded by a
+    running engine.
     """
     source = FaceFolder.read(folder)
-    with one_change(repository) as change:
+    with one_change(repository, swap=swap) as change:
         detector = import_detector(source.detection, change.graph("face_detection"))
         embedder = import_embedder(source.recognition, change.graph("face_recognition"))
         change.edit_configs(_dims(detector.anchors, embedder.dim), {})
-    return UsedFaces(detector, embedder, change.files)
+    return UsedFaces(detector, embedder, change.files, change.swapped)
 
 
 def _dims(anchors: int, dim: int) -> Dims:

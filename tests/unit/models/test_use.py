@@ -151,7 +151,7 @@ def test_embeddings_of_two_models_are_not_put_together(folder, repository, expor
 
 
 def test_the_kind_of_a_folder_is_told_by_what_lies_in_it(folder, repository, tmp_path):
-    assert repository.model("clip_visual") / "1" / "model.onnx" in use_any(folder, repository)
+    assert repository.model("clip_visual") / "1" / "model.onnx" in use_any(folder, repository).files
     (tmp_path / "empty").mkdir()
     with pytest.raises(ModelImportError, match="face"):
         use_any(tmp_path / "empty", repository)

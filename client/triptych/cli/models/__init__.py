@@ -8,6 +8,7 @@ from triptych.cli.models.describe import show
 from triptych.cli.models.fetch import pull
 from triptych.cli.models.import_model import import_
 from triptych.cli.models.remove import remove
+from triptych.cli.models.use import use
 
 
 def build() -> typer.Typer:
@@ -18,6 +19,7 @@ def build() -> typer.Typer:
     app.command("list")(list_)
     app.command()(show)
     app.command()(pull)
+    app.command()(use)
     app.command("import")(import_)
     app.command()(verify)
     app.command()(remove)

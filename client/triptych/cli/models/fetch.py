@@ -30,7 +30,7 @@ def pull(
         model = model_name(name, organisation)
         if model.known and not model.known.licence.free:
             err().print(f"licence of the weights: {model.known.licence}", markup=False, soft_wrap=True)
-        with _bar(str(model)) as watcher:
+        with progress_bar(str(model)) as watcher:
             pulled = pull_model(
                 model, cache=Cache.locate(cache), hub=Hub.from_environment(), revision=revision, again=again, watcher=watcher
             )
@@ -55,7 +55,7 @@ class _Watcher:
 
 
 @contextmanager
-def _bar(title: str) -> Iterator[_Watcher]:
+def progress_bar(title: str) -> Iterator[_Watcher]:
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     with Progress(*columns, console=err(), transient=True, disable=not sys.stderr.isatty()) as progress:
         yield _Watcher(progress, progress.add_task(title, total=None))

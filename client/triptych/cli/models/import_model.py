@@ -6,10 +6,12 @@ from typing import Annotated
 import typer
 
 from triptych.cli.console import err
+from triptych.cli.models import options
+from triptych.cli.models.use import say_placed
 from triptych.cli.server_side import server_side
 
 DEMO = Path("demo")
-"""Stands for the small CLIP that the repository brings along."""
+"""Stands for the small models that the repository brings along."""
 
 
 def import_(
@@ -20,16 +22,20 @@ def import_(
             show_default=False,
         ),
     ],
-    repository: Annotated[Path | None, typer.Option(help="Folder with model_repository, python_models, ensembles.")] = None,
+    legacy_resize: options.LegacyResize = False,
+    no_reload: options.NoReload = False,
+    repository: options.RepositoryFolder = None,
 ) -> None:
-    """Check a model against its original, bring it into the served form, and put it in place."""
+    """Check a model against its original, bring it into the served form, and put it in place, under running servers too."""
     with server_side():
-        from triptych_server.models.any_folder import use_any
+        from triptych_server.models.use_named import use_unnamed
         from triptych_server.repository import Repository
 
         target = Repository.locate(repository)
-        if folder == DEMO and not (folder / "visual").is_dir():
-            folder = target.demo_weights
-        with err().status(f"importing {folder}"):
-            use_any(folder, target)
-    typer.echo(f"{folder} is in place; restart the server to use it")
+        is_demo = folder == DEMO and not folder.is_dir()
+        swapped = 0
+        for each in (target.demo_weights, target.demo_faces) if is_demo else (folder,):
+            with err().status(f"importing {each}"):
+                placed = use_unnamed(each, target, legacy_resize=legacy_resize, swap=not no_reload)
+            swapped = max(swapped, placed.swapped)
+    say_placed(str(folder), swapped, no_reload=no_reload)

@@ -16,3 +16,11 @@ RepositoryFolder = Annotated[Path | None, typer.Option("--repository", help="Fol
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 REVISION = "main"
+LegacyResize = Annotated[
+    bool,
+    typer.Option(
+        "--legacy-resize",
+        help="Resize as Immich did up to 3.2 (shortest side, bicubic), whatever the model says: for libraries indexed by it.",
+    ),
+]
+NoReload = Annotated[bool, typer.Option("--no-reload", help="Leave running servers with the old model; the next start takes the new one.")]
