@@ -20,7 +20,7 @@ def use_named(
     swap: bool = True,
     watcher: Watcher | None = None,
 ) -> Placed:
-    """Serve the model from `repository`, and note its name there. Errors are those of `cached_folder` and `use_any`; nothing changes then."""
+    """Serve the model from `repository`, and note the name. Errors are those of `cached_folder` and `use_any`; nothing changes then."""
     watcher = watcher or Silent()
     folder = cached_folder(str(model), revision, cache=cache, watcher=watcher)
     with cache.locked(model, watcher.say):  # nobody removes it meanwhile
