@@ -36,6 +36,7 @@ lock: setup ## resolve requirements.lock anew
 
 train: setup-torch ## train the demo models anew
 	$(RUN) -m demo.train
+	$(RUN) -m demo.faces.train
 
 .PHONY: setup setup-torch
 setup:

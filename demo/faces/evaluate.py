@@ -13,7 +13,7 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from demo.faces.networks import WEIGHTS, DemoFaces, crop
+from demo.faces.networks import EMBED_DIM, WEIGHTS, DemoFaces, crop
 from demo.people import EVALUATION_PEOPLE, TRAINING_PEOPLE, VALIDATION_PEOPLE, DrawnFace, draw_group, sample_group
 from demo.scenes import EVALUATION_SEEDS, draw, sample
 from triptych_server.vision.detections import Detections
@@ -116,7 +116,7 @@ def _met(networks: DemoFaces, seeds: Sequence[int], pictures: int) -> tuple[NDAr
             rows = [row for row, partner in enumerate(match(found, faces)) if partner is not None]
             missed += not rows
             who.append(seed)
-            embeddings.append(networks.embed(crop(image, found.landmarks[rows[:1]]))[0] if rows else np.full(128, np.nan, np.float32))
+            embeddings.append(networks.embed(crop(image, found.landmarks[rows[:1]]))[0] if rows else np.full(EMBED_DIM, np.nan, np.float32))
     return np.stack(embeddings), np.array(who), missed
 
 

@@ -35,7 +35,7 @@ def export_detector(detector: Detector, folder: Path) -> None:
 
 
 def export_embedder(embedder: Embedder, folder: Path) -> None:
-    """Write recognition/model.onnx: `input.1` f32 [N, 3, 112, 112] -> `embedding` f32 [N, 128], not normalised."""
+    """Write recognition/model.onnx: `input.1` f32 [N, 3, 112, 112] -> `embedding` f32 [N, 512], not normalised."""
     axes = {"input.1": {0: "batch"}, "embedding": {0: "batch"}}
     _write(embedder, torch.zeros(1, 3, 112, 112), ["embedding"], folder / "recognition" / "model.onnx", axes)
 

@@ -8,10 +8,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from demo.faces.networks import EMBED_DIM
+
 STRIDES = (8, 16, 32)
 ANCHORS = ((16.0, 32.0), (64.0, 128.0), (256.0, 512.0))  # pixels, two to a cell, as in SCRFD
 CHANNELS = (1, 4, 10)
-EMBED_DIM = 128
 _DOUBT = -4.6  # of 100 anchors that know nothing yet, one says yes
 
 
@@ -95,7 +96,7 @@ class Detector(nn.Module):
 
 
 class Embedder(nn.Module):
-    """f32 [B, 3, 112, 112], (x - 127.5) / 127.5 -> f32 [B, 128], not of unit length."""
+    """f32 [B, 3, 112, 112], (x - 127.5) / 127.5 -> f32 [B, 512], not of unit length."""
 
     def __init__(self, widths: tuple[int, ...] = (16, 32, 48, 64, 96)) -> None:
         super().__init__()

@@ -20,6 +20,7 @@ from triptych_server.vision.orientation import Orientation
 WEIGHTS = Path(__file__).resolve().parents[1] / "weights" / "faces"
 _SCORES, _BOXES, _LANDMARKS = (tuple(f"{kind}_{stride}" for stride in STRIDES) for kind in ("score", "bbox", "kps"))
 HEADS = Heads(_SCORES, _BOXES, _LANDMARKS, per_cell=2)
+EMBED_DIM = 512  # as ArcFace has it, so that no shape of the repository changes when the demo comes or goes
 _BATCH = 64
 
 
@@ -46,7 +47,7 @@ class DemoFaces:
         return Detections(boxes, found.scores, place.to_photo(found.landmarks))
 
     def embed(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Aligned faces uint8 [N, 112, 112, 3] -> f32 [N, 128] of unit length."""
+        """Aligned faces uint8 [N, 112, 112, 3] -> f32 [N, 512] of unit length."""
         parts = [
             self._embedder.run(None, {"input.1": (crops[at : at + _BATCH].astype(np.float32).transpose(0, 3, 1, 2) - 127.5) / 127.5})[0]
             for at in range(0, len(crops), _BATCH)

@@ -22,7 +22,7 @@ SIDE, LARGE_SIDE, CROP = 320, 640, 112
 LOOKS = 14  # of one person
 _EMPTY = 0.12  # share of pictures that show a scene without people, animals and all
 _CHUNK = 24
-_JITTER = 0.035  # of the distance between the eyes: landmarks will be found, not given
+_JITTER = 0.06  # of the distance between the eyes: landmarks will be found, not given
 
 U8 = NDArray[np.uint8]
 Drawn = tuple[U8, NDArray[np.float32]]
