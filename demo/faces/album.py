@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,13 +29,13 @@ class PeoplePhoto:
     size: tuple[int, int]
 
 
-def people_photos(count: int = COUNT) -> list[PeoplePhoto]:
-    """Always the same ones."""
-    rng = Random("people of the album")
+def people_photos(count: int = COUNT, friends: Sequence[int] = FRIENDS, first: int = 0) -> list[PeoplePhoto]:
+    """Always the same ones; other `friends` (seeds of people) and a `first` of at least COUNT more give another album of this kind."""
+    rng = Random(f"people of the album {first}" if first else "people of the album")
     album = []
     for at in range(count):
         size = rng.choice(_SIZES)
-        group = sample_group(at, FRIENDS, size, count=rng.choice((1, 1, 2, 2, 3, 4)), least=_LEAST, kind="album")
+        group = sample_group(first + at, friends, size, count=rng.choice((1, 1, 2, 2, 3, 4)), least=_LEAST, kind="album")
         album.append(PeoplePhoto(f"people-{at + 1:02}{rng.choice(_SUFFIXES)}", group, size))
     return album
 
