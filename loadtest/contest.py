@@ -26,8 +26,8 @@ class Plan:
     rounds: int  # of decoding the whole corpus
 
 
-FULL = Plan(repeats=5, face_repeats=3, face_seconds=6, warm_up=2, seconds=10, rounds=10)
-QUICK = Plan(repeats=2, face_repeats=1, face_seconds=4, warm_up=1.5, seconds=4, rounds=4)
+FULL = Plan(repeats=5, face_repeats=3, face_seconds=5, warm_up=2, seconds=10, rounds=10)
+QUICK = Plan(repeats=2, face_repeats=1, face_seconds=3, warm_up=1.5, seconds=4, rounds=4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +57,11 @@ class Contest:
             raise RuntimeError(f"{network} runs in {self.ours.precision(network)}, benchmark_app in {result.precision}: no fair comparison")
         return result
 
-    def loads(self, one: Task, other: Task, photos: Photos, concurrency: int) -> tuple[list[LoadRun], list[LoadRun]]:
-        """Both tasks in turns, `concurrency` photos in flight; those called plain go to the plain service."""
+    def loads(self, one: Task, other: Task, photos: Photos, concurrency: int, at_least: float = 0) -> tuple[list[LoadRun], list[LoadRun]]:
+        """Both tasks in turns, `concurrency` photos in flight, for `at_least` so many seconds; plain ones go to the plain service."""
         repeats, seconds = self.plan.repeats, self.plan.seconds
         if photos.faces is not None:
-            # With ten faces on each, 16 photos take many seconds.
-            repeats, seconds = self.plan.face_repeats, self.plan.face_seconds + photos.faces * concurrency / 10
+            repeats, seconds = self.plan.face_repeats, max(self.plan.face_seconds, at_least)
         of_whom = "" if photos.faces is None else f" of {photos.faces} faces"
         self.console.log(f"measuring {one}, {other}, {concurrency} photos{of_whom} in flight: {repeats} turns")
         runs: tuple[list[LoadRun], list[LoadRun]] = ([], [])
