@@ -9,7 +9,7 @@ PROFILE ?= auto
 help: ## these lines
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
 
-demo: setup ## start Triton, embed an album, search it; PHOTOS=<folder> takes your own
+demo: setup ## start Triton, search an album and find its people; PHOTOS=<folder> takes your own
 	$(RUN) -m demo.run --profile $(PROFILE) $(if $(PHOTOS),--photos "$(PHOTOS)")
 
 test: setup-torch ## every test

@@ -32,7 +32,7 @@ def import_(
         from triptych_server.repository import Repository
 
         target = Repository.locate(repository)
-        is_demo = folder == DEMO and not folder.is_dir()
+        is_demo = folder == DEMO and not any((folder / part).is_dir() for part in ("visual", "detection"))
         swapped = 0
         for each in (target.demo_weights, target.demo_faces) if is_demo else (folder,):
             with err().status(f"importing {each}"):
