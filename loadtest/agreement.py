@@ -10,7 +10,8 @@ from loadtest.services import Service, TritonService
 
 SEARCH = 0.99
 """Scaled decoding and bf16 against full decoding and f32 give 0.9986 and more; two different pictures at most 0.944."""
-FACES = 0.95
+FACES = 0.9
+"""The plain way samples large faces without smoothing them, ours decodes them smaller: 0.93 and more; two people are 0.0 on the average."""
 PIXELS = 0.01
 """How far box edges may lie apart, as a share of the photo's longer side: a scaled decode and bf16 move them by a few pixels."""
 

@@ -24,6 +24,7 @@ Parameters = Mapping[str, Mapping[str, str]]
 CACHED = ("search_text",)
 """Ensembles whose answers Triton keeps."""
 LOCK_SECONDS = 5.0
+STAGING = ".import-"
 
 
 @dataclass(slots=True)
@@ -59,7 +60,9 @@ def one_change(repository: Repository, *, swap: bool = True) -> Iterator[Change]
     models nothing changes: ModelImportError. The same when another change is under way.
     """
     with _alone(repository):
-        staging = Path(tempfile.mkdtemp(prefix=".import-", dir=repository.root))
+        for killed in repository.root.glob(f"{STAGING}*"):
+            shutil.rmtree(killed, ignore_errors=True)
+        staging = Path(tempfile.mkdtemp(prefix=STAGING, dir=repository.root))
         try:
             change = Change(repository.copy_to(staging / "repository"))
             yield change
@@ -83,7 +86,10 @@ def one_change(repository: Repository, *, swap: bool = True) -> Iterator[Change]
 def _alone(repository: Repository) -> Iterator[None]:
     """Hold the repository for one change."""
     folder = repository.root / NOTES
-    folder.mkdir(exist_ok=True)
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise ModelImportError(f"{repository.root} cannot be changed ({error.strerror}); name one of your own with --repository") from None
     lock = FileLock(folder / "change.lock")
     try:
         with lock.acquire(timeout=LOCK_SECONDS):
