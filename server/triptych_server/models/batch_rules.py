@@ -162,9 +162,18 @@ def _gather_nd(step: Step) -> list[Plan]:
 
 
 def _gather_elements(step: Step) -> list[Plan]:
-    axis, at = (step.axis(name) for name in step.node.input)
-    along = step.attribute("axis", 0) % len(step.shape(step.node.input[0]))
-    return step.keep(axis) if axis is not None and axis == at and axis.axis != along else []
+    data, index = step.node.input
+    axis, at = step.axis(data), step.axis(index)
+    along = step.attribute("axis", 0) % len(step.shape(data))
+    if axis is not None or at is None:
+        return step.keep(axis) if axis == at and axis is not None and axis.axis != along else []
+    if at.axis == along:  # every place is looked up by itself
+        return step.keep(at)
+    if not at.plain or step.shape(data)[at.axis] != 1:
+        return []
+    # The same table for every text, e.g. the token types that newer XLM-R exports look up.
+    step.add("GatherElements", [_expanded(step, data, at.axis), index], step.node.output[0], axis=along)
+    return [step.plan(at)]
 
 
 def _slice(step: Step) -> list[Plan]:

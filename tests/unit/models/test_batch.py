@@ -92,6 +92,14 @@ GRAPHS: dict[str, tuple[list[NodeProto], dict[str, NDArray[Any]], tuple[int, ...
         {"nought": np.zeros((1, 1), np.int64), "two": ints(2)},
         (1, 5, 4),
     ),
+    "table of one row, looked up by every text": (
+        [
+            node("ArgMax", ["x"], ["words"], axis=2, keepdims=0),
+            node("GatherElements", ["table", "words"], ["y"], axis=1),
+        ],
+        {"table": floats(1, 8)},
+        (1, 5, 4),
+    ),
     "class token": (
         [
             node("Concat", ["token", "x"], ["c"], axis=1),
