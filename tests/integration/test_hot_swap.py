@@ -1,7 +1,6 @@
 """Models change under a running Triton: no request fails, answers are the new model's, and a model that does not load changes nothing."""
 
 import json
-import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -15,8 +14,8 @@ from demo.faces.networks import WEIGHTS as DEMO_FACES
 from demo.people import draw_group, sample_group
 from loadtest.random_clip import random_clip, tiny_shape
 from tests.support.serving import CHECKOUT, options
+from tests.support.traffic import Traffic
 from triptych import Client
-from triptych.retry import RetryPolicy
 from triptych_server.engine import Engine
 from triptych_server.engine.running import FOLDER, running_engines
 from triptych_server.errors import ModelImportError
@@ -47,38 +46,6 @@ def served(request, models, tmp_path):
 def photo():
     group = sample_group(3, range(40), (480, 360), count=2, least=0.2, kind="swap")
     return draw_group(group, (480, 360))[0]
-
-
-class Traffic:
-    """Clients that ask without a pause, each kind of question from threads of its own, until the block ends."""
-
-    def __init__(self, url, photo):
-        self.answers, self.errors = [(kind, []) for kind in ("image", "text", "photo") for _ in range(2)], []
-        self._url, self._photo, self._stopped = url, photo, threading.Event()
-        self._threads = [threading.Thread(target=self._ask, args=of) for of in self.answers]
-
-    def __enter__(self):
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._stopped.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _ask(self, kind, answers):
-        with Client(self._url, retry=RetryPolicy(overloaded=1, unreachable=1)) as client:
-            questions = {
-                "image": lambda: client.embed_image(self._photo),
-                "text": lambda: client.embed_text("a dog"),
-                "photo": lambda: client.analyze(self._photo).embedding,
-            }
-            while not self._stopped.is_set():
-                try:
-                    answers.append(questions[kind]())
-                except Exception as error:
-                    self.errors.append((kind, error))
 
 
 def index(engine):

@@ -28,6 +28,7 @@ from tests.support.towers import (
     MultilingualText,
     TextTransformer,
     VisionTransformer,
+    randomised,
 )
 
 MEAN, STD = (0.48, 0.46, 0.41), (0.27, 0.26, 0.28)
@@ -87,7 +88,7 @@ def _unit(embeddings: Tensor) -> NDArray[np.float32]:
 
 
 def _openclip_visual(model: nn.Module, path: Path, **options: Any) -> Export:
-    _randomised(model)
+    randomised(model)
     _export(model, path, {"image": torch.randn(1, 3, SIZE, SIZE)}, ["embedding"], **options)
     return Export(path, "openclip", lambda rows: _unit(model(_scaled(rows))))
 
@@ -155,25 +156,13 @@ _TEXT |= {"max_position_embeddings": CONTEXT, "bos_token_id": VOCABULARY - 2, "e
 def _clip() -> Any:
     from transformers import CLIPConfig, CLIPModel
 
-    return _randomised(CLIPModel(CLIPConfig(text_config={**_TEXT, "pad_token_id": END}, vision_config=_VISION, projection_dim=DIM)))
+    return randomised(CLIPModel(CLIPConfig(text_config={**_TEXT, "pad_token_id": END}, vision_config=_VISION, projection_dim=DIM)))
 
 
 def _siglip() -> Any:
     from transformers import SiglipConfig, SiglipModel
 
-    return _randomised(SiglipModel(SiglipConfig(text_config={**_TEXT, "pad_token_id": 1}, vision_config=_VISION)))
-
-
-def _randomised(model: nn.Module) -> nn.Module:
-    """Larger weights than a library starts with, so that what a tower sees moves its embedding, and batch norms as after training."""
-    for parameter in model.parameters():
-        if parameter.ndim > 1:
-            nn.init.normal_(parameter, std=0.2)
-    for module in model.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            nn.init.uniform_(module.running_mean, -0.2, 0.2)
-            nn.init.uniform_(module.running_var, 0.5, 1.5)
-    return model.eval()
+    return randomised(SiglipModel(SiglipConfig(text_config={**_TEXT, "pad_token_id": 1}, vision_config=_VISION)))
 
 
 def _huggingface(model: Any, path: Path, tower: str, *, pad_id: int, dynamo: bool = False) -> Export:
@@ -215,14 +204,14 @@ def _huggingface_one(model: Any, path: Path, tower: str, *, output: str) -> Expo
 def _vision_alone(path: Path) -> Export:
     from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
-    model = _randomised(CLIPVisionModelWithProjection(CLIPVisionConfig(**_VISION, projection_dim=DIM)))
+    model = randomised(CLIPVisionModelWithProjection(CLIPVisionConfig(**_VISION, projection_dim=DIM)))
     return _huggingface_one(model, path, "visual", output="image_embeds")
 
 
 def _text_alone(path: Path) -> Export:
     from transformers import CLIPTextConfig, CLIPTextModelWithProjection
 
-    model = _randomised(CLIPTextModelWithProjection(CLIPTextConfig(**_TEXT, projection_dim=DIM, pad_token_id=END)))
+    model = randomised(CLIPTextModelWithProjection(CLIPTextConfig(**_TEXT, projection_dim=DIM, pad_token_id=END)))
     return _huggingface_one(model, path, "textual", output="text_embeds")
 
 
@@ -230,7 +219,7 @@ def unprojected(path: Path) -> Export:
     """A vision tower exported without its projection: its pooled state is no embedding."""
     from transformers import CLIPVisionConfig, CLIPVisionModel
 
-    return _huggingface_one(_randomised(CLIPVisionModel(CLIPVisionConfig(**_VISION))), path, "visual", output="pooler_output")
+    return _huggingface_one(randomised(CLIPVisionModel(CLIPVisionConfig(**_VISION))), path, "visual", output="pooler_output")
 
 
 def _v2(path: Path, tower: str) -> Export:

@@ -128,14 +128,14 @@ def six_outputs(path: Path) -> Path:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        _export(Six(_trained(Detector())), path, PICTURE)
+        _export(Six(trained(Detector())), path, PICTURE)
     return path
 
 
 def half_precision(path: Path) -> Path:
     """The export `scrfd-640` in float16 all through."""
     torch.manual_seed(3)
-    model = Flattened(_trained(Detector())).half()
+    model = Flattened(trained(Detector())).half()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(
@@ -155,7 +155,7 @@ def _export(model: nn.Module, path: Path, size: int, axes: dict[int, str] | None
     torch.onnx.export(model.eval(), (torch.randn(1, 3, size, size),), str(path), **{"dynamo": False, **names, **options})
 
 
-def _trained(model: Any) -> Any:
+def trained(model: Any) -> Any:
     """Weights and batch norms as after a training, so that what a net sees moves its answer; in evaluation mode."""
     for module in model.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
@@ -170,7 +170,7 @@ def _trained(model: Any) -> Any:
 
 def _scrfd(path: Path, wrap: type[Flattened] = Flattened, axes: dict[int, str] | None = None, **kinds: Any) -> FaceExport:
     options = {name: kinds.pop(name) for name in ("dynamo", "opset_version") if name in kinds}
-    model = _trained(Detector(**kinds))
+    model = trained(Detector(**kinds))
     _export(wrap(model), path, PICTURE, axes, **options)
 
     def reference(rows: NDArray[np.uint8]) -> tuple[NDArray[np.float32], ...]:
@@ -203,7 +203,7 @@ def decode(maps: Sequence[NDArray[np.float32]], per_cell: int) -> tuple[NDArray[
 
 def _arcface(path: Path, axes: dict[int, str] | None = None, **kinds: Any) -> FaceExport:
     options = {name: kinds.pop(name) for name in ("dynamo", "opset_version") if name in kinds}
-    model = _trained(Embedder(**kinds))
+    model = trained(Embedder(**kinds))
     _export(model, path, FACE, axes, **options)
 
     def reference(rows: NDArray[np.uint8]) -> NDArray[np.float32]:

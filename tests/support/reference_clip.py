@@ -94,13 +94,13 @@ def clip_b32(vocabulary: Path) -> Reference:
 def siglip_b16() -> Reference:
     """SigLIP ViT-B/16 at full size, squashing; with a small tokenizer of its own, trained on the spot."""
     torch.manual_seed(16)
-    tokenizer = _siglip_tokenizer()
+    tokenizer = siglip_tokenizer()
     model = SiglipModel(SiglipConfig(text_config={"vocab_size": tokenizer.vocab_size})).eval()
     processor = SiglipImageProcessorPil(size={"height": 224, "width": 224}, resample=Image.Resampling.BICUBIC)
-    return Reference(model, processor, tokenizer, 64, _CanonicalText().canonicalize_text)
+    return Reference(model, processor, tokenizer, 64, CanonicalText().canonicalize_text)
 
 
-class _CanonicalText:
+class CanonicalText:
     """The text cleaning of transformers' SigLIP tokenizer, without its vocabulary."""
 
     do_lower_case = True
@@ -108,7 +108,7 @@ class _CanonicalText:
     canonicalize_text = SiglipTokenizer.canonicalize_text
 
 
-def _siglip_tokenizer() -> Any:
+def siglip_tokenizer() -> Any:
     """Byte-level BPE that ends with </s> and pads with it, as SigLIP's does; canonicalising is the caller's, as in OpenCLIP."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)

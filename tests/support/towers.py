@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+# The sizes by default.
 SIZE = 32  # pixels, a side of the picture
 CONTEXT = 16  # tokens
 VOCABULARY = 64  # the highest id ends a text, as in CLIP
@@ -30,12 +31,12 @@ class Block(nn.Module):
 class VisionTransformer(nn.Module):
     """Pictures [B,3,S,S] through patches and a class token to embeddings [B,D]."""
 
-    def __init__(self, batch_first: bool = False, normalise: bool = True) -> None:
+    def __init__(self, batch_first: bool = False, normalise: bool = True, size: int = SIZE) -> None:
         super().__init__()
         self.batch_first, self.normalise = batch_first, normalise
         self.patches = nn.Conv2d(3, WIDTH, 8, 8, bias=False)
         self.class_token = nn.Parameter(torch.randn(WIDTH))
-        self.positions = nn.Parameter(torch.randn((SIZE // 8) ** 2 + 1, WIDTH))
+        self.positions = nn.Parameter(torch.randn((size // 8) ** 2 + 1, WIDTH))
         self.before, self.after = nn.LayerNorm(WIDTH), nn.LayerNorm(WIDTH)
         self.blocks = nn.Sequential(*(Block(batch_first=batch_first) for _ in range(2)))
         self.projection = nn.Parameter(torch.randn(WIDTH, DIM))
@@ -91,14 +92,14 @@ class AttentionPool(nn.Module):
 class ModifiedResNet(nn.Module):
     """RN50's form: a stem of three convolutions, anti-aliased blocks, attention pooling; [B,3,S,S] -> [B,D]."""
 
-    def __init__(self) -> None:
+    def __init__(self, size: int = SIZE) -> None:
         super().__init__()
         self.stem = nn.Sequential(
             nn.Conv2d(3, 8, 3, 2, 1, bias=False), nn.BatchNorm2d(8), nn.ReLU(),
             nn.Conv2d(8, 16, 3, 1, 1, bias=False), nn.BatchNorm2d(16), nn.ReLU(), nn.AvgPool2d(2),
         )  # fmt: skip
         self.blocks = nn.Sequential(Bottleneck(16, WIDTH, 1), Bottleneck(WIDTH, WIDTH, 2))
-        self.pool = AttentionPool((SIZE // 8) ** 2)
+        self.pool = AttentionPool((size // 8) ** 2)
 
     def forward(self, image: Tensor) -> Tensor:
         return functional.normalize(self.pool(self.blocks(self.stem(image))), dim=-1)
@@ -107,12 +108,12 @@ class ModifiedResNet(nn.Module):
 class TextTransformer(nn.Module):
     """Ids [B,L] to embeddings [B,D], pooled where the id is highest; causal, as CLIP's text tower."""
 
-    def __init__(self, batch_first: bool = False) -> None:
+    def __init__(self, batch_first: bool = False, vocabulary: int = VOCABULARY, context: int = CONTEXT) -> None:
         super().__init__()
         self.batch_first = batch_first
-        self.tokens = nn.Embedding(VOCABULARY, WIDTH)
-        self.positions = nn.Parameter(torch.randn(CONTEXT, WIDTH))
-        mask = torch.full((CONTEXT, CONTEXT), float("-inf")).triu(1)
+        self.tokens = nn.Embedding(vocabulary, WIDTH)
+        self.positions = nn.Parameter(torch.randn(context, WIDTH))
+        mask = torch.full((context, context), float("-inf")).triu(1)
         self.blocks = nn.Sequential(*(Block(mask, batch_first) for _ in range(2)))
         self.after = nn.LayerNorm(WIDTH)
         self.projection = nn.Parameter(torch.randn(WIDTH, DIM))
@@ -142,3 +143,15 @@ class MultilingualText(nn.Module):
         weights = attention_mask.unsqueeze(2)
         pooled = (x * weights).sum(dim=1) / attention_mask.sum(dim=1)[:, None]
         return functional.normalize(self.out(pooled), dim=-1)
+
+
+def randomised(model: nn.Module) -> nn.Module:
+    """Larger weights than a library starts with, so that what a tower sees moves its embedding, and batch norms as after training."""
+    for parameter in model.parameters():
+        if parameter.ndim > 1:
+            nn.init.normal_(parameter, std=0.2)
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.uniform_(module.running_mean, -0.2, 0.2)
+            nn.init.uniform_(module.running_var, 0.5, 1.5)
+    return model.eval()
