@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from triptych.cli import configs, embed, faces, models, search, serve, status
+from triptych.cli import configs, doctor, embed, faces, models, search, serve, status
 from triptych.cli.console import fail
 from triptych.errors import TriptychError
 
@@ -23,6 +23,7 @@ def build() -> typer.Typer:
     app.callback()(_options)
     app.command()(serve.serve)
     app.command()(status.status)
+    app.command()(doctor.doctor)
     app.command()(embed.embed)
     app.command()(search.search)
     app.command()(faces.faces)

@@ -12,7 +12,7 @@ from triptych.cli.server_side import server_side
 
 
 def serve(
-    profile: Annotated[str | None, typer.Option(help="Hardware profile: auto, cpu or openvino.")] = None,
+    profile: Annotated[str | None, typer.Option(help="Hardware profile; auto: the one that `triptych doctor` recommends.")] = None,
     repository: Annotated[Path | None, typer.Option(help="Folder with model_repository, python_models, ensembles.")] = None,
     triton: Annotated[Path | None, typer.Option(help="Triton to run: its folder or its binary.")] = None,
     host: Annotated[str | None, typer.Option(help="Address to bind to; other than loopback opens it to the network.")] = None,

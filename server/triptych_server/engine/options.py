@@ -4,7 +4,7 @@ import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
 
-from triptych_server.configs.profiles import DEFAULT_PROFILE, check_profile
+from triptych_server.configs.profiles import DEFAULT_PROFILE, check_profile, profile_names
 from triptych_server.errors import EngineError
 from triptych_server.hardware.recommend import AUTO, recommended_profile
 from triptych_server.repository import Repository
@@ -39,7 +39,7 @@ class EngineOptions:
 
     def __post_init__(self) -> None:
         if self.profile == AUTO:
-            object.__setattr__(self, "profile", recommended_profile())
+            object.__setattr__(self, "profile", recommended_profile(profile_names(self.repository)))
         check_profile(self.repository, self.profile)
         ports = {"http_port": self.http_port, "grpc_port": self.grpc_port, "metrics_port": self.metrics_port}
         for name, port in ports.items():
