@@ -15,12 +15,10 @@ from loadtest.loads import LoadRun, Photos
 from loadtest.machine import usable_cores
 from loadtest.report import Goal, Row
 from loadtest.rows import IN_FLIGHT, breakdown, latencies, throughputs
-from triptych_server.vision.clip_transform import ClipTransform
 from triptych_server.vision.face_pixels import FacePixels
 
 GOALS = Goal(3, ">="), Goal(0.5, "<=")
 PHOTO_GOALS = Goal(1 / 0.85, ">="), Goal(0.85, "<=")
-CLIP_SIDE = 224
 PHOTO_FACES = 1
 """Faces on the photos with which `photo` is measured."""
 
@@ -46,14 +44,9 @@ def face_rows(contest: Contest, crowds: Mapping[int, Path], nets: str, *, goals:
 
 
 def photo_rows(contest: Contest, crowds: Mapping[int, Path], nets: str, *, goals: bool) -> list[Row]:
-    """What `photo` costs against `search_image` and `faces` asked one after the other; at best, a decode less."""
-    folder = crowds[PHOTO_FACES]
-    both = _measure(contest, "photo", "search_image, then faces", Photos(folder, PHOTO_FACES))
-    saved = _cpu_ms(ClipTransform(CLIP_SIDE), [path.read_bytes() for path in sorted(folder.glob("*.jpg"))])
-    rate, wait = (median(series.values) for series in (throughputs("", both.many[1]), latencies("", both.single[1])))
-    busy = 1e3 * usable_cores() / rate
-    limits = Limits(1e3 * usable_cores() / (busy - saved), wait - saved)
-    return both.rows("photo", f"{nets}, {PHOTO_FACES} face", PHOTO_GOALS if goals else None, limits)
+    """What `photo` costs against `search_image` and `faces` asked one after the other."""
+    both = _measure(contest, "photo", "search_image, then faces", Photos(crowds[PHOTO_FACES], PHOTO_FACES))
+    return both.rows("photo", f"{nets}, {PHOTO_FACES} face", PHOTO_GOALS if goals else None, None)
 
 
 @dataclass(frozen=True, slots=True)
