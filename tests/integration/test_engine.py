@@ -108,7 +108,7 @@ def test_says_which_model_failed_and_why(tmp_path, left, broken, reason):
 def test_missing_weights_are_said_before_anything_starts(tmp_path):
     repository = empty_repository(tmp_path / "repository")
     add_model(repository, "doubler", config())
-    with pytest.raises(EngineError, match=r"no weights yet: model_repository/doubler/1/model.onnx missing; `make demo`"):
+    with pytest.raises(EngineError, match=r"no weights yet: model_repository/doubler/1/model.onnx missing; `triptych models use NAME` pulls"):
         Engine(options(repository, tmp_path)).start()
     assert not (tmp_path / "triton.log").exists()
 
@@ -128,7 +128,7 @@ def test_models_without_weights_are_left_out_and_named_and_the_rest_is_served(tm
             ready = {name: client.is_model_ready(name) for name in ("doubler", "absent", "through")}
         assert ready == {"doubler": True, "absent": False, "through": False}
     [line] = [record.getMessage() for record in caplog.records if record.name.startswith("triptych_server.engine")]
-    assert line.startswith("not served: absent, through (model_repository/absent/1/model.onnx missing; `make demo`")
+    assert line.startswith("not served: absent, through (model_repository/absent/1/model.onnx missing; `triptych models use NAME` pulls")
 
 
 def test_a_taken_port_is_an_error_and_nothing_starts(tmp_path, left):
