@@ -108,7 +108,9 @@ def test_says_which_model_failed_and_why(tmp_path, left, broken, reason):
 def test_missing_weights_are_said_before_anything_starts(tmp_path):
     repository = empty_repository(tmp_path / "repository")
     add_model(repository, "doubler", config())
-    with pytest.raises(EngineError, match=r"no weights yet: model_repository/doubler/1/model.onnx missing; `triptych models use NAME` pulls"):
+    with pytest.raises(
+        EngineError, match=r"no weights yet: model_repository/doubler/1/model.onnx missing; `triptych models use NAME` pulls"
+    ):
         Engine(options(repository, tmp_path)).start()
     assert not (tmp_path / "triton.log").exists()
 
