@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
 from PIL import Image
 
+from demo.drawing import drawn_into
 from demo.scenes import ALBUM_SEEDS, Scene, draw, sample
 from demo.scenes.facts import Claim, Facts, encode_facts, encode_scenes, fits
 
@@ -79,13 +78,7 @@ def photos(count: int = COUNT) -> list[Photo]:
 
 def draw_album(folder: Path = FOLDER, *, count: int = COUNT, processes: int | None = None) -> Iterator[Path]:
     """Draw the album into `folder` (what other pictures it held is removed), path by path as they are written."""
-    album = photos(count)
-    folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.iterdir():
-        if old.name not in {photo.name for photo in album}:
-            old.unlink()
-    with ProcessPoolExecutor(processes or os.cpu_count() or 1) as pool:
-        yield from pool.map(_write, album, [folder] * len(album))
+    return drawn_into(folder, photos(count), _write, processes)
 
 
 def _scenes() -> Iterator[Scene]:

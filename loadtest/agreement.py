@@ -13,7 +13,7 @@ SEARCH = 0.99
 FACES = 0.9
 """The plain way samples large faces without smoothing them, ours decodes them smaller: 0.93 and more; two people are 0.0 on the average."""
 PIXELS = 0.01
-"""How far box edges may lie apart, as a share of the photo's longer side: a scaled decode and bf16 move them by a few pixels."""
+"""How far box edges may lie apart, as a share of the largest coordinate: a scaled decode and bf16 move them by a few pixels."""
 
 
 def check_agreement(ours: tuple[Task, TritonService], baseline: tuple[Task, Service], jpegs: Sequence[bytes], least: float) -> float:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
+from demo.drawing import drawn_into
 from demo.people import Group, draw_group, sample_group
 from demo.people.person import ALBUM_PEOPLE
 
@@ -42,13 +41,7 @@ def people_photos(count: int = COUNT, friends: Sequence[int] = FRIENDS, first: i
 
 def draw_people_album(folder: Path = FOLDER, *, count: int = COUNT, processes: int | None = None) -> Iterator[Path]:
     """Draw the pictures into `folder` (what other files it held are removed), path by path as they are written."""
-    album = people_photos(count)
-    folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.iterdir():
-        if old.name not in {photo.name for photo in album}:
-            old.unlink()
-    with ProcessPoolExecutor(processes or os.cpu_count() or 1) as pool:
-        yield from pool.map(_write, album, [folder] * len(album))
+    return drawn_into(folder, people_photos(count), _write, processes)
 
 
 def _write(photo: PeoplePhoto, folder: Path) -> Path:

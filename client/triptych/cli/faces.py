@@ -99,7 +99,10 @@ def _draw(photo: Path, faces: list[Face], file: Path, failures: list[tuple[str, 
         failures.append((str(photo), str(error)))
         return
     drawing.draw(image, faces)
-    drawing.save(image, file)
+    try:
+        drawing.save(image, file)
+    except OSError as error:  # what was found is still to be told
+        failures.append((str(photo), f"{file} cannot be written: {error.strerror or error}"))
 
 
 def _json_line(photo: Path, faces: list[Face]) -> str:

@@ -28,6 +28,7 @@ def replaced_files(changes: Mapping[Path, Path]) -> Iterator[None]:
                 target.unlink(missing_ok=True)
             else:
                 old.replace(target)
+                old.unlink(missing_ok=True)  # where the target was still the same file, the move did nothing
         raise
     for old in filter(None, kept.values()):
         with contextlib.suppress(FileNotFoundError):

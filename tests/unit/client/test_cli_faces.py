@@ -87,6 +87,15 @@ def test_bad_photos_are_listed_and_the_rest_is_shown(url, album, script, tmp_pat
     assert [file.name for file in (tmp_path / "drawn").iterdir()] == ["a-2.jpg"]
 
 
+def test_a_drawing_that_cannot_be_written_loses_no_row(url, album, tmp_path):
+    (tmp_path / "taken").write_text("a file, where a folder is wanted")
+    run = triptych("faces", str(album), "--draw", str(tmp_path / "taken"), "--url", url)
+    assert run.returncode == 1
+    assert len(run.stdout.splitlines()) == 1 + 4
+    assert "Traceback" not in run.stderr
+    assert run.stderr.count("cannot be written: ") == 2
+
+
 def test_originals_are_never_drawn_over(url, album, script):
     before = {file: file.read_bytes() for file in album.rglob("*") if file.is_file()}
     for folder in (album, album / "trip [red]", album / "..", album / "trip [red]" / ".."):

@@ -127,6 +127,13 @@ def test_files_are_replaced_all_or_none(tmp_path):
     assert {file.name: file.read_text() for file in tmp_path.rglob("*") if file.is_file()} == {"a": "old a"}
 
 
+def test_a_move_that_fails_leaves_no_second_name_of_the_old_file(tmp_path):
+    (tmp_path / "a").write_text("old a")
+    with pytest.raises(FileNotFoundError), replaced_files({tmp_path / "a": tmp_path / "absent"}):
+        pytest.fail("the block must not run")
+    assert {file.name: file.read_text() for file in tmp_path.iterdir()} == {"a": "old a"}
+
+
 def test_files_are_put_back_when_what_follows_fails(tmp_path):
     for name, text in {"a": "old a", "new_a": "new a", "new_b": "new b"}.items():
         (tmp_path / name).write_text(text)
