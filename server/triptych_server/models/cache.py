@@ -9,6 +9,7 @@
 A snapshot gets its name when it is complete and checked, so whatever is below `snapshots` can be used.
 """
 
+import logging
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -21,10 +22,11 @@ from urllib.parse import quote, unquote
 import platformdirs
 from filelock import FileLock, Timeout
 
-from triptych_server.errors import CacheBusyError
+from triptych_server.errors import CacheBusyError, CacheError
 from triptych_server.models.manifest import FILE, Manifest
 from triptych_server.models.model_name import ModelName
 
+_logger = logging.getLogger(__name__)
 _SHORT = 7  # digits of a commit's hash that are taken for one
 
 
@@ -70,10 +72,20 @@ class Cache:
             for manifest in sorted((home / "snapshots").glob(f"*/{FILE}"))
         ]
 
-    def all(self) -> list[Cached]:
-        """Every snapshot of every model."""
+    def models(self) -> list[ModelName]:
+        """Every model of which there is a snapshot."""
         homes = sorted({folder.parent for folder in self.root.glob("*/*/snapshots")})
-        return [cached for home in homes for cached in self.of(ModelName(home.parent.name, home.name))]
+        return [ModelName(home.parent.name, home.name) for home in homes]
+
+    def all(self) -> list[Cached]:
+        """Every snapshot of every model, without the models of which a manifest is damaged: a warning says how to mend each."""
+        found = []
+        for model in self.models():
+            try:
+                found += self.of(model)
+            except CacheError as error:
+                _logger.warning("%s", error)
+        return found
 
     def find(self, model: ModelName, revision: str) -> Cached | None:
         """The snapshot that a revision named when it was pulled, or a commit's by seven or more digits of its hash."""

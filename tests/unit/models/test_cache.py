@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import re
 import time
 
 import pytest
@@ -76,11 +77,14 @@ def test_a_flipped_byte_a_missing_and_a_longer_file_are_found(cache):
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"files": []}', '{"repository": 1, "files": [{}]}', '{"files": 3}'])
-def test_a_damaged_manifest_is_named(cache, content):
+def test_a_damaged_manifest_is_named(cache, content, caplog):
     snapshot = cache.find(FACES, "main").snapshot
     (snapshot / "manifest.json").write_text(content)
-    with pytest.raises(CacheError, match=r"manifest.json is damaged \(\w+\); delete .* and pull the model again"):
-        cache.all()
+    others = [cached for cached in cache.all() if cached.model != FACES]
+    assert re.search(r"manifest.json is damaged \(\w+\); delete .* and pull the model again", caplog.text)
+    assert cache.all() == others != []  # the listing goes on
+    with pytest.raises(CacheError, match=r"manifest.json is damaged"):
+        cache.find(FACES, "main")
 
 
 def test_a_manifest_that_points_outside_is_refused(cache):
@@ -89,7 +93,7 @@ def test_a_manifest_that_points_outside_is_refused(cache):
     content["files"][0]["path"] = "../../../secret"
     (snapshot / "manifest.json").write_text(json.dumps(content))
     with pytest.raises(CacheError, match="outside of the model's folder"):
-        cache.all()
+        cache.of(FACES)
 
 
 def test_a_revision_is_removed_and_the_other_stays(cache):
