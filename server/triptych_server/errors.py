@@ -132,5 +132,17 @@ class CacheBusyError(CacheError):
     status = Status.UNAVAILABLE
 
 
+class RepositoryBusyError(TriptychServerError):
+    """Another process is changing the models of the repository."""
+
+    status = Status.UNAVAILABLE
+
+
+class RepositoryReadOnlyError(TriptychServerError):
+    """The repository cannot be written by this user."""
+
+    status = Status.INVALID_ARG
+
+
 class EngineError(TriptychServerError):
     """Triton could not be found, started or stopped."""

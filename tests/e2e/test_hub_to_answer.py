@@ -30,7 +30,7 @@ from triptych_server.models.any_folder import use_any
 from triptych_server.models.cache import Cache
 from triptych_server.models.model_name import model_name
 from triptych_server.models.served_names import served_names
-from triptych_server.models.use_named import use_named, use_unnamed
+from triptych_server.models.use_named import use_named
 from triptych_server.repository import Repository
 
 TRIPTYCH = str(Path(sys.executable).with_name("triptych"))
@@ -288,7 +288,7 @@ def test_weights_beside_the_graphs_are_served_and_go_with_the_model(served, clie
     check_texts(client, made("open_clip"))
 
     monkeypatch.undo()
-    use_unnamed(CHECKOUT.demo_weights, served.repository)
+    use_any(CHECKOUT.demo_weights, served.repository)
     assert not [file for file in beside if file.exists()]
     assert "clip" not in served_names(served.repository)
     assert all(np.array_equal(now, then) for now, then in zip(answers(client), served.first_answers, strict=True))

@@ -152,13 +152,14 @@ def test_a_pull_that_is_killed_goes_on_where_it_was(server, triptych, cache):
     assert triptych("verify").returncode == 0
 
 
-def test_ctrl_c_ends_with_130_and_lets_go_of_the_lock(server, triptych, cache):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_ctrl_c_ends_with_130_and_lets_go_of_the_lock(number, server, triptych, cache):
     server.add(REPOSITORY, clip_files(size=3_000_000))
     server.pace = 0.05
     process = triptych.start("pull", NAME)
     try:
         wait_for(lambda: list(cache.rglob("partial/*/*/*/model.onnx")))
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         _, err = process.communicate(timeout=30)
     finally:
         process.kill()

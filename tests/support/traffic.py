@@ -7,7 +7,7 @@ from triptych import Client
 from triptych.images import ImageInput
 from triptych.retry import RetryPolicy
 
-KINDS = ("image", "text", "photo")
+KINDS = ("image", "text", "photo", "faces")
 
 
 class Traffic:
@@ -35,6 +35,7 @@ class Traffic:
                 "image": lambda: client.embed_image(self._photo),
                 "text": lambda: client.embed_text("a dog"),
                 "photo": lambda: client.analyze(self._photo).embedding,
+                "faces": lambda: [face.embedding for face in client.faces(self._photo)],
             }
             while not self._stopped.is_set():
                 try:

@@ -1,6 +1,7 @@
 """Triton's model control: load a model, anew or with another config, and unload it, while it serves."""
 
 import json
+import time
 import urllib.error
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,11 +11,15 @@ from google.protobuf.json_format import MessageToJson
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
 from triptych_server.engine import http_api
-from triptych_server.engine.readiness import plain_reason
+from triptych_server.engine.readiness import HealthApi, plain_reason
 from triptych_server.errors import EngineError
 
 LOAD_SECONDS = 900.0
 """A large network on an accelerator compiles for minutes."""
+DRAIN_SECONDS = 120.0
+"""How long the last requests of an unloaded model are waited for; queues give them up after 60."""
+_POLL_SECONDS = 0.05
+_THERE = ("READY", "UNLOADING", "LOADING")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +37,27 @@ class ControlApi:
         self._post(model, "load", {"config": MessageToJson(config, preserving_proto_field_name=True)} if config is not None else {})
 
     def unload(self, model: str) -> None:
-        """Take no more requests for a model; those under way are answered."""
+        """Take no more requests for a model, and wait (DRAIN_SECONDS at most) until those under way are answered."""
         self._post(model, "unload", {})
+        deadline = time.monotonic() + DRAIN_SECONDS
+        while self.states().get(model) in _THERE and time.monotonic() < deadline:
+            time.sleep(_POLL_SECONDS)
+
+    def states(self) -> dict[str, str]:
+        """The state of every model by name, as in Triton's repository index; a model of several versions has its best one's."""
+        try:
+            index = HealthApi(self.url, self.headers).index()
+        except OSError as error:
+            raise EngineError(f"{self.url} did not say what it has loaded: {error}") from None
+        found: dict[str, str] = {}
+        for model in index:
+            if found.get(model.name) not in _THERE:
+                found[model.name] = model.state
+        return found
+
+    def ready(self) -> set[str]:
+        """The models that answer."""
+        return {name for name, state in self.states().items() if state == "READY"}
 
     def _post(self, model: str, action: str, parameters: Mapping[str, str]) -> None:
         body = {"parameters": parameters} if parameters else {}

@@ -21,11 +21,13 @@ from triptych_server.engine.log import PORT_TAKEN, TritonLog
 from triptych_server.engine.options import EngineOptions
 from triptych_server.engine.ports import Ports, choose_ports
 from triptych_server.engine.readiness import HealthApi, not_ready
-from triptych_server.engine.running import RunningEngine, announced
+from triptych_server.engine.running import EngineNote, new_note
 from triptych_server.engine.servable import Servable, find_servable
 from triptych_server.engine.shared_memory import new_prefix, remove_regions, remove_stale_regions
 from triptych_server.engine.triton import find_triton
-from triptych_server.errors import ConfigError, EngineError
+from triptych_server.errors import ConfigError, EngineError, RepositoryBusyError, RepositoryReadOnlyError
+from triptych_server.models.swap import recover
+from triptych_server.repository_lock import locked
 
 POLL_SECONDS = 0.1
 _logger = logging.getLogger(__name__)
@@ -42,7 +44,7 @@ class Engine:
         self._ports: Ports | None = None
         self._log: TritonLog | None = None
         self._servable = Servable((), {})
-        self._staging = Path()
+        self._note: EngineNote | None = None
 
     @property
     def ports(self) -> Ports:
@@ -101,13 +103,15 @@ class Engine:
         """
         if self.pid is not None:
             raise EngineError("this engine is running already; stop it first, or make another")
-        self._servable = find_servable(self.options.repository)
-        if self._servable.left_out:
-            self._say_left_out()
         try:
+            self._announce()
+            self._servable = find_servable(self.options.repository)
+            if self._servable.left_out:
+                self._say_left_out()
             self._launch()
             self._wait_ready()
-            self._announce()
+            if self._note:
+                self._note.serving(self.http_url, self.control_headers, self.options.profile)
         except BaseException:
             self.stop()
             raise
@@ -149,6 +153,22 @@ class Engine:
             raise EngineError(f"no weights yet: {missing}; {help_text}")
         _logger.warning("not served: %s (%s; %s)", ", ".join(self._servable.left_out), missing, help_text)
 
+    def _announce(self) -> None:
+        """Leave a note in the repository before anything is loaded from it, so that a change waits for us, as we wait for one.
+
+        In a repository that cannot be written nothing is noted: nor could a model be changed there.
+        """
+        try:
+            with locked(self.options.repository, self.options.start_timeout) as folder:
+                if recover(folder, self.options.repository.roots):
+                    _logger.warning("a change of models was cut short; its files were put back")
+                self._note = new_note(folder)
+        except RepositoryReadOnlyError:
+            return
+        except RepositoryBusyError as error:
+            raise EngineError(f"the server was not started: {error}") from None
+        self._cleanup.callback(self._note.remove)
+
     def _launch(self) -> None:
         triton = find_triton(self.options.triton)
         self._ports = choose_ports(self.options)
@@ -157,14 +177,14 @@ class Engine:
         self._cleanup.callback(remove_regions, prefix)
         scratch = Path(tempfile.mkdtemp(prefix="triptych-"))
         self._cleanup.callback(shutil.rmtree, scratch, ignore_errors=True)
-        backends, self._staging = scratch / "backends", scratch / "staging"
+        backends, staging = scratch / "backends", self._note.engine.staging if self._note else scratch / "staging"
         backends.mkdir()
-        self._staging.mkdir()
+        staging.mkdir(exist_ok=True)
         build_backend_directory(backends, triton, self.options.repository.backends)
         self._log = TritonLog(self.options.log_file or self._default_log(), self.options.log_bytes)
         self._cleanup.callback(self._log.close)
         self._process = subprocess.Popen(
-            triton_command(self.options, self.models, triton, backends, self._staging, self._ports, prefix, self.control_key),
+            triton_command(self.options, self.models, triton, backends, staging, self._ports, prefix, self.control_key),
             env=triton_environment(triton, self.options.profile),
             cwd=scratch,  # the stubs have '' on sys.path: nothing of the user's folder may be imported
             stdin=subprocess.DEVNULL,
@@ -172,15 +192,11 @@ class Engine:
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
+            pass_fds=[self._note.fileno()] if self._note else (),
             start_new_session=True,  # Ctrl-C is ours: Triton is stopped in order, not together with us
         )
         assert self._process.stdout is not None
         self._log.follow(self._process.stdout)
-
-    def _announce(self) -> None:
-        assert self.pid is not None
-        engine = RunningEngine.of(self.pid, self.http_url, self.control_headers, self.options.profile, self._staging)
-        self._cleanup.enter_context(announced(self.options.repository, engine))
 
     def _wait_ready(self) -> None:
         assert self._process is not None and self._log is not None

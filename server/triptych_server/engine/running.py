@@ -1,90 +1,169 @@
-"""Which engines serve a repository now: each leaves a note in it while it runs, so that `triptych models use` can reach it."""
+"""Which engines serve a repository now: each keeps a note in it while it runs, so that `triptych models use` can reach it.
+
+A note is locked by the engine and its Triton together: however they end, the lock goes with the last of them, and it is seen from
+another container too, where process ids say nothing.
+"""
 
 import contextlib
+import fcntl
 import json
 import os
+import secrets
+import shutil
 import socket
+import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Self
-
-import psutil
+from typing import Any
 
 from triptych_server.engine.control import ControlApi
+from triptych_server.errors import EngineError
 from triptych_server.repository import Repository
+from triptych_server.repository_lock import FOLDER
 
-FOLDER = ".triptych"
-"""In the repository's root, beside the three folders."""
+START_SECONDS = 900.0
+"""How long a change waits for an engine that is starting."""
+_POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class RunningEngine:
-    """One Triton that an engine started. `staging` is an empty model repository of its own, for models on trial; `started` in seconds
-    since the epoch tells its process from a later one of the same `pid`."""
+    """What an engine's note says. `staging` is an empty model repository of its own, for models on trial. It is `serving` once all models
+    are ready; it is `stale` when it may have loaded other models than those that are in place."""
 
-    pid: int
-    started: float
-    machine: str
-    http_url: str
-    control_headers: Mapping[str, str]
-    profile: str
+    file: Path
     staging: Path
-
-    @classmethod
-    def of(cls, pid: int, http_url: str, control_headers: Mapping[str, str], profile: str, staging: Path) -> Self:
-        """A process of this machine."""
-        return cls(pid, psutil.Process(pid).create_time(), socket.gethostname(), http_url, control_headers, profile, staging)
+    machine: str = field(default_factory=socket.gethostname)
+    http_url: str = ""
+    control_headers: Mapping[str, str] = field(default_factory=dict)
+    profile: str = ""
+    serving: bool = False
+    stale: bool = False
 
     @property
     def control(self) -> ControlApi:
         """Its control API."""
         return ControlApi(self.http_url, self.control_headers)
 
-    @property
-    def is_alive(self) -> bool:
-        """Whether the process is still that one."""
+    def mark(self, *, stale: bool) -> None:
+        """Note whether it may have loaded other models than those in place. An engine that has ended meanwhile needs no note."""
+        with contextlib.suppress(FileNotFoundError), self.file.open("r+b") as note:
+            _write(note.fileno(), replace(self, stale=stale))
+
+
+@dataclass(frozen=True, slots=True)
+class FoundEngines:
+    """`reachable` serve here. `others` serve the repository too, as another user or in another container, and cannot be told of a change."""
+
+    reachable: tuple[RunningEngine, ...]
+    others: tuple[str, ...]
+
+
+class EngineNote:
+    """The note of an engine that is starting or serving."""
+
+    def __init__(self, file: Path) -> None:
+        self.engine = RunningEngine(file, file.with_suffix(""))
+        self._note = os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)  # it will hold the control key
+        fcntl.flock(self._note, fcntl.LOCK_EX)
+        self.engine.staging.mkdir()
+        _write(self._note, self.engine)
+
+    def fileno(self) -> int:
+        """The descriptor that Triton inherits, and the lock with it."""
+        return self._note
+
+    def serving(self, http_url: str, control_headers: Mapping[str, str], profile: str) -> None:
+        """Say where the engine can be reached."""
+        self.engine = replace(self.engine, http_url=http_url, control_headers=control_headers, profile=profile, serving=True)
+        _write(self._note, self.engine)
+
+    def remove(self) -> None:
+        """The engine has ended."""
+        _remove(self.engine.file)
+        os.close(self._note)
+
+
+def new_note(folder: Path) -> EngineNote:
+    """A note in a repository's `folder`, whose lock is held; OSError where it cannot be written."""
+    return EngineNote(folder / f"engine-{secrets.token_hex(4)}.json")
+
+
+def running_engines(repository: Repository, wait: float = START_SECONDS) -> FoundEngines:
+    """The engines that serve the repository; call it with the repository's lock held. Those that are starting are waited for:
+    EngineError when one of them needs more than `wait` seconds. What engines left that were killed is removed."""
+    reachable, others, deadline = [], [], time.monotonic() + wait
+    for file in sorted((repository.root / FOLDER).glob("engine-*.json")):
         try:
-            return abs(psutil.Process(self.pid).create_time() - self.started) < 1
-        except psutil.NoSuchProcess:
+            if not _is_held(file):
+                _remove(file)
+                continue
+            engine = _started(file, deadline)
+        except PermissionError:
+            others.append(f"of the user with id {file.stat().st_uid}")
+            continue
+        if engine is not None and engine.machine != socket.gethostname():  # its addresses mean nothing here
+            others.append(f"in the container or on the machine {engine.machine}")
+        elif engine is not None:
+            reachable.append(engine)
+    return FoundEngines(tuple(reachable), tuple(others))
+
+
+def _started(file: Path, deadline: float) -> RunningEngine | None:
+    """What the note says when its engine serves; None when it ends before that."""
+    while _is_held(file):
+        engine = _read(file)
+        if engine is not None and (engine.serving or engine.machine != socket.gethostname()):
+            return engine
+        if time.monotonic() > deadline:
+            raise EngineError("a server has been starting on this repository for a long time; try again when it serves, or stop it")
+        time.sleep(_POLL_SECONDS)
+    return None
+
+
+def _is_held(file: Path) -> bool:
+    with _opened(file) as note:
+        if note is None:
             return False
+        try:
+            fcntl.flock(note, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        return False
 
 
 @contextlib.contextmanager
-def announced(repository: Repository, engine: RunningEngine) -> Iterator[None]:
-    """Note a running engine in its repository for the time of the block; only this user can read the note, for it holds the control key.
-
-    In a repository that cannot be written nothing is noted: nor could a model be swapped there.
-    """
-    file = repository.root / FOLDER / f"engine-{engine.machine}-{engine.pid}.json"
-    with contextlib.suppress(OSError):
-        file.parent.mkdir(exist_ok=True)
-        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as note:
-            json.dump(asdict(engine), note, default=str)
+def _opened(file: Path) -> Iterator[int | None]:
+    """The file to read, or None when it is not there any more."""
     try:
-        yield
+        note = os.open(file, os.O_RDONLY)
+    except FileNotFoundError:
+        yield None
+        return
+    try:
+        yield note
     finally:
-        with contextlib.suppress(OSError):
-            file.unlink()
-
-
-def running_engines(repository: Repository) -> list[RunningEngine]:
-    """The engines of this machine that serve the repository; notes of dead ones are removed."""
-    found = []
-    for file in sorted((repository.root / FOLDER).glob("engine-*.json")):
-        engine = _read(file)
-        if engine is None or engine.machine != socket.gethostname():  # another container's: its processes cannot be seen from here
-            continue
-        if engine.is_alive:
-            found.append(engine)
-        else:
-            file.unlink(missing_ok=True)
-    return found
+        os.close(note)
 
 
 def _read(file: Path) -> RunningEngine | None:
+    """None while it is being written."""
     try:
         fields: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        return RunningEngine(**{**fields, "staging": Path(fields["staging"])})
-    except (OSError, ValueError, TypeError, KeyError):  # being written, or removed, at this moment
+        return RunningEngine(**{**fields, "file": file, "staging": file.with_suffix("")})
+    except (FileNotFoundError, ValueError, TypeError, KeyError):
         return None
+
+
+def _write(note: int, engine: RunningEngine) -> None:
+    """In place, for the lock is the file's."""
+    content = {key: value for key, value in asdict(engine).items() if key not in {"file", "staging"}}
+    text = json.dumps(content).encode()
+    os.ftruncate(note, 0)
+    os.pwrite(note, text, 0)
+
+
+def _remove(file: Path) -> None:
+    shutil.rmtree(file.with_suffix(""), ignore_errors=True)
+    file.unlink(missing_ok=True)

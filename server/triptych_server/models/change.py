@@ -1,6 +1,7 @@
 """Change a repository in one step: a copy (without weights) to work on; what differs at the end is put in place whole, or not at all."""
 
 import filecmp
+import logging
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,16 +9,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from triptych_server.configs.edit import edit_config
 from triptych_server.configs.profiles import render_profiles
-from triptych_server.engine.running import FOLDER as NOTES
-from triptych_server.engine.running import running_engines
-from triptych_server.errors import ModelImportError
+from triptych_server.engine.running import RunningEngine, running_engines
+from triptych_server.errors import EngineError, ModelImportError
 from triptych_server.models.hot_swap import rehearsed
-from triptych_server.models.swap import replaced_files
+from triptych_server.models.served_names import Names, served_names, write_served_names
+from triptych_server.models.swap import recover, replaced_files
 from triptych_server.repository import Repository
+from triptych_server.repository_lock import locked
 
 Dims = Mapping[str, Mapping[str, Sequence[int]]]
 Parameters = Mapping[str, Mapping[str, str]]
@@ -25,6 +25,10 @@ CACHED = ("search_text",)
 """Ensembles whose answers Triton keeps."""
 LOCK_SECONDS = 5.0
 STAGING = ".import-"
+VERSIONS = "versions"
+"""Remembers the newest version of such an ensemble, also of a change that was undone: its answers may be in Triton's cache."""
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -53,49 +57,54 @@ class Change:
 
 
 @contextmanager
-def one_change(repository: Repository, *, swap: bool = True) -> Iterator[Change]:
-    """Work on a copy inside the block; when it ends without an error the repository changes, else it stays as it was.
+def one_change(repository: Repository, names: Names, *, swap: bool = True) -> Iterator[Change]:
+    """Work on a copy inside the block; when it ends without an error the repository changes, else it stays as it was. `names` says
+    for each task that changes what is served then, for served.json.
 
     Engines that serve the repository change over without a failed request, unless `swap` is False. When one of them cannot load the new
-    models nothing changes: ModelImportError. The same when another change is under way.
+    models nothing changes: ModelImportError. RepositoryBusyError when another change is under way, RepositoryReadOnlyError where none can
+    be made.
     """
-    with _alone(repository):
+    with locked(repository, LOCK_SECONDS) as notes:
+        if recover(notes, repository.roots):
+            _logger.warning("an earlier change was cut short; its files were put back")
         for killed in repository.root.glob(f"{STAGING}*"):
             shutil.rmtree(killed, ignore_errors=True)
+        served = served_names(repository)  # a damaged file is better found now
         staging = Path(tempfile.mkdtemp(prefix=STAGING, dir=repository.root))
         try:
             change = Change(repository.copy_to(staging / "repository"))
             yield change
             if {"clip_textual", "clip_tokenize"} & _changed(change.staged, _differences(change.staged, repository)):
-                _renew_answers(change.staged, repository)
+                _renew_answers(change.staged, repository, notes / VERSIONS)
             replaced, old = _differences(change.staged, repository), _old_files(change.staged, repository)
-            engines = running_engines(repository) if swap else []
-            with rehearsed(engines, repository, change.staged, _changed(change.staged, replaced)) as swaps, replaced_files(replaced):
+            engines = _engines(repository)
+            if not swap:
+                for engine in engines if replaced else ():
+                    engine.mark(stale=True)
+                engines = ()
+            with rehearsed(engines, repository, change.staged, _changed(change.staged, replaced)) as swaps, replaced_files(replaced, notes):
                 for each in swaps:
                     each.switch()
             for file in old:
                 file.unlink(missing_ok=True)
                 if not any(file.parent.iterdir()):
                     file.parent.rmdir()
+            write_served_names(repository, {**served, **names})
             change.files, change.swapped = tuple(replaced), len(swaps)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
 
 
-@contextmanager
-def _alone(repository: Repository) -> Iterator[None]:
-    """Hold the repository for one change."""
-    folder = repository.root / NOTES
+def _engines(repository: Repository) -> tuple[RunningEngine, ...]:
+    """Those that can be told; a warning for each that cannot."""
     try:
-        folder.mkdir(exist_ok=True)
-    except OSError as error:
-        raise ModelImportError(f"{repository.root} cannot be changed ({error.strerror}); name one of your own with --repository") from None
-    lock = FileLock(folder / "change.lock")
-    try:
-        with lock.acquire(timeout=LOCK_SECONDS):
-            yield
-    except Timeout:
-        raise ModelImportError(f"another model is being put in place in {repository.root}; try again when it is done") from None
+        found = running_engines(repository)
+    except EngineError as error:
+        raise ModelImportError(str(error)) from None
+    for other in found.others:
+        _logger.warning("a server %s serves this repository too and cannot be told: it keeps the old model until it is started anew", other)
+    return found.reachable
 
 
 def _changed(staged: Repository, replaced: Mapping[Path, Path]) -> set[str]:
@@ -107,13 +116,21 @@ def _changed(staged: Repository, replaced: Mapping[Path, Path]) -> set[str]:
     return changed
 
 
-def _renew_answers(staged: Repository, repository: Repository) -> None:
+def _renew_answers(staged: Repository, repository: Repository, newest: Path) -> None:
     """Give search_text its next version: Triton's response cache knows answers by model, version and input, and outlives a reload."""
     if repository.missing_weights("clip_textual", "clip_tokenize"):
         return  # nothing was served yet
     for model in CACHED:
-        for version in (folder for folder in (staged.ensembles / model).glob("*") if folder.name.isdecimal()):
-            version.rename(version.with_name(str(int(version.name) + 1)))
+        versions = [folder for folder in (staged.ensembles / model).glob("*") if folder.name.isdecimal()]
+        noted = newest / model
+        used = [int(folder.name) for folder in versions] + ([int(noted.read_text("utf-8"))] if noted.is_file() else [])
+        for version in versions:
+            shutil.rmtree(version)
+        folder = staged.ensembles / model / str(max(used, default=0) + 1)
+        folder.mkdir()
+        (folder / ".gitkeep").touch()  # a folder of its own is all that a version of an ensemble is
+        newest.mkdir(exist_ok=True)
+        noted.write_text(folder.name, encoding="utf-8")
 
 
 def _differences(staged: Repository, repository: Repository) -> dict[Path, Path]:

@@ -1,126 +1,167 @@
 """Swap models in running Tritons without a failed request: new ones are loaded beside the old, then the ensembles change over.
 
 A model whose shapes change cannot be loaded anew under its name: the ensemble above it would not fit for a while. So the new models
-and ensembles go on trial first, under names of their own. When all are ready, the ensembles that clients call are pointed at them, the
-models are loaded anew under their own names, which nobody uses meanwhile, and the ensembles are pointed back.
+and ensembles go on trial first, under names of their own. When all are ready, the ensembles that clients call are pointed at them. Then
+the old models are unloaded, the new ones loaded under their own names, which nobody uses meanwhile, and the ensembles pointed back.
 """
 
 import contextlib
-import os
-import shutil
+import logging
 from collections.abc import Iterator, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from tritonclient.grpc.model_config_pb2 import ModelConfig
-
-from triptych_server.configs.read import read_config, render_config
+from triptych_server.engine.control import ControlApi
 from triptych_server.engine.running import RunningEngine
-from triptych_server.engine.servable import CALLED_BY_PARAMETER, closure, needs
+from triptych_server.engine.servable import closure, find_servable, needs
 from triptych_server.errors import EngineError, ModelImportError
-from triptych_server.repository import WEIGHTS, Repository
+from triptych_server.models.trial import ON_TRIAL, Trial
+from triptych_server.repository import Repository
 
-ON_TRIAL = "__next"
-"""Behind the name of a model on trial."""
+_logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Swap:
-    """One engine's change from a repository's models to those of the same names in `staged`, a copy that lacks unchanged weights.
+    """One engine's change from the models that it has loaded to those of `trial`.
 
-    `models` come in the order in which they can be loaded; `ensembles` are those among them that clients call.
+    `models` come in the order in which they can be loaded; `ensembles` are those among them that clients call, `before` what answered
+    before the change. At most two copies of a network are loaded at a time.
     """
 
-    engine: RunningEngine
-    repository: Repository
-    staged: Repository
+    control: ControlApi
+    trial: Trial
     models: Sequence[str]
     ensembles: Sequence[str]
+    before: Set[str]
+    redirected: set[str] = field(default_factory=set, init=False)  # ensembles whose steps are on trial now
+    unloaded: list[str] = field(default_factory=list, init=False)  # others that are not what they were, in the order of loading
+    on_trial: list[str] = field(default_factory=list, init=False)
 
     def rehearse(self) -> None:
         """Load everything under the names on trial. EngineError, naming the model and why, when one does not load."""
         for name in self.models:
-            self._build(name)
-            self.engine.control.load(name + ON_TRIAL)
+            self.on_trial.append(name)
+            self.trial.build(name)
+            self.control.load(name + ON_TRIAL)
 
     def switch(self) -> None:
-        """Change over; the new files are in the repository now, and the rehearsal went well."""
+        """Change over; the new files are in the repository now, and the rehearsal went well. EngineError when a step fails."""
         for name in self.ensembles:
-            config = self._on_trial(read_config(self.repository.model(name) / "config.pbtxt"))
-            config.name = name
-            self.engine.control.load(name, config)
-        self.restore()
+            self.control.load(name, self.trial.redirected(name))
+            self.redirected.add(name)
+        self.unloaded = [name for name in self.models if name not in self.ensembles]
+        for name in reversed(self.unloaded):  # who calls others first: its last requests still want to call them
+            if name in self.before:
+                self.control.unload(name)
+        for name in self.unloaded:
+            self.load_anew(name)
+        for name in self.ensembles:
+            self.load_anew(name)
+            self.redirected.discard(name)
 
-    def restore(self) -> None:
-        """Load from the repository, as it is now, what it has weights for."""
-        for name in self.models:
-            if not self.repository.missing_weights(*_all_needed(self.repository, name)):
-                # A config that was given in a load stays, unless the folder's is newer.
-                (self.repository.model(name) / "config.pbtxt").touch()
-                self.engine.control.load(name)
+    def undo(self) -> list[str]:
+        """Load what was there before; the old files are in the repository again. Returns a sentence for each model that stays changed."""
+        problems = []
+        for name in self.unloaded:
+            if name in self.before:
+                with contextlib.suppress(EngineError):  # its ensembles tell
+                    self.load_anew(name)
+        for name in [name for name in self.ensembles if name in self.redirected]:
+            try:
+                if name in self.before:
+                    self.load_anew(name)
+                else:
+                    self.control.unload(name)
+                self.redirected.discard(name)
+            except EngineError as error:
+                problems.append(f"{name} still answers with the new model, until that server is started anew ({error})")
+        for name in reversed(self.unloaded):
+            if name not in self.before:
+                with contextlib.suppress(EngineError):  # nobody asks it
+                    self.control.unload(name)
+        return problems
 
     def clear(self) -> None:
-        """Unload and remove what was on trial, ensembles first."""
-        for name in reversed(self.models):
-            folder = self.engine.staging / (name + ON_TRIAL)
-            if folder.exists():
+        """Unload and remove what was on trial, except for what ensembles still need."""
+        needed = {each for name in self.redirected for each in all_needed(self.trial.repository, name)}
+        for name in reversed(self.on_trial):
+            if name not in needed:
                 with contextlib.suppress(EngineError):  # it may be the one that could not be loaded, or the server may have ended
-                    self.engine.control.unload(folder.name)
-                shutil.rmtree(folder, ignore_errors=True)
+                    self.control.unload(name + ON_TRIAL)
+                self.trial.remove(name)
 
-    def _build(self, name: str) -> None:
-        """A model folder on trial: the staged one, its weights, and the config of the engine's profile with names on trial."""
-        source, target = self.staged.model(name), self.engine.staging / (name + ON_TRIAL)
-        shutil.rmtree(target, ignore_errors=True)
-        own = self.repository.root / source.relative_to(self.staged.root)
-        shutil.copytree(source, target, ignore=shutil.ignore_patterns("configs", "__pycache__"), copy_function=_link)
-        for pattern in WEIGHTS:
-            if not any(source.glob(f"1/{pattern}")):  # not new
-                for weights in own.glob(f"1/{pattern}"):
-                    _link(str(weights), str(target / "1" / weights.name))
-        tuned = source / "configs" / f"{self.engine.profile}.pbtxt"
-        config = self._on_trial(read_config(tuned if tuned.is_file() else source / "config.pbtxt"))
-        (target / "config.pbtxt").unlink()  # it may be a link
-        (target / "config.pbtxt").write_text(render_config(config), encoding="utf-8")
-
-    def _on_trial(self, config: ModelConfig) -> ModelConfig:
-        """The config with the names of what is swapped replaced by those on trial, its own included."""
-        config.name += ON_TRIAL
-        for step in config.ensemble_scheduling.step:
-            if step.model_name in self.models:
-                step.model_name += ON_TRIAL
-        for parameter in CALLED_BY_PARAMETER:
-            if parameter in config.parameters and config.parameters[parameter].string_value in self.models:
-                config.parameters[parameter].string_value += ON_TRIAL
-        return config
+    def load_anew(self, name: str) -> None:
+        """From the folder as it is now: a config that was given in a load stays, unless the folder's is newer."""
+        (self.trial.repository.model(name) / "config.pbtxt").touch()
+        self.control.load(name)
 
 
 @contextlib.contextmanager
 def rehearsed(engines: Sequence[RunningEngine], repository: Repository, staged: Repository, changed: Set[str]) -> Iterator[list[Swap]]:
-    """The swaps of all engines, each rehearsed; what was on trial is gone after the block.
+    """The swaps of the engines that must load something, each rehearsed; what was on trial is gone after the block, in which the files
+    are put in place and `switch` is called.
 
     ModelImportError, with everything as it was, when a new model does not load. When the block raises, the repository must be as it was
     by then: the engines load from it again.
     """
-    models = affected(repository, staged, changed)
-    ensembles = [name for name in models if staged.model(name).parent == staged.ensembles]
-    swaps = [Swap(engine, repository, staged, models, ensembles) for engine in engines]
+    swaps: list[Swap] = []
+    touched: list[RunningEngine] = []
+    url = ""
     try:
-        for swap in swaps:
-            try:
-                swap.rehearse()
-            except EngineError as error:
-                reason = str(error).replace(ON_TRIAL, "")
-                raise ModelImportError(f"the server at {swap.engine.http_url} cannot load it, the old model stays: {reason}") from error
+        try:
+            for engine in engines:
+                url = engine.http_url
+                _tidy(engine, repository)
+                models = affected(repository, staged, {folder.name for folder in staged.models()} if engine.stale else changed)
+                if models:
+                    swaps.append(_swap(engine, repository, staged, models))
+                    touched.append(engine)
+                    swaps[-1].rehearse()
+        except (EngineError, OSError) as error:
+            reason = str(error).replace(ON_TRIAL, "")
+            raise ModelImportError(f"the server at {url} cannot load it, the old model stays: {reason}") from error
+        for engine in touched:
+            engine.mark(stale=True)  # until it is done: should this process be killed, the next change loads everything anew
         try:
             yield swaps
-        except BaseException:
-            for swap in swaps:
-                with contextlib.suppress(EngineError):
-                    swap.restore()
+        except BaseException as error:
+            problems = [problem for swap in swaps for problem in swap.undo()]
+            for engine in touched:
+                engine.mark(stale=engine.stale or bool(problems))
+            for problem in problems:
+                _logger.error("%s", problem)
+            if isinstance(error, EngineError):
+                reason = "; ".join([str(error).replace(ON_TRIAL, ""), *problems])
+                raise ModelImportError(f"a server cannot change over, the old model stays: {reason}") from error
             raise
+        for engine in touched:
+            engine.mark(stale=False)
     finally:
         for swap in swaps:
             swap.clear()
+
+
+def _swap(engine: RunningEngine, repository: Repository, staged: Repository, models: Sequence[str]) -> Swap:
+    ensembles = [name for name in models if staged.model(name).parent == staged.ensembles]
+    trial = Trial(repository, staged, engine.staging, engine.profile, models)
+    return Swap(engine.control, trial, models, ensembles, engine.control.ready())
+
+
+def _tidy(engine: RunningEngine, repository: Repository) -> None:
+    """Set right what a killed change left in an engine: ensembles without models, models on trial."""
+    control = engine.control
+    left = [name.removesuffix(ON_TRIAL) for name in control.ready() if name.endswith(ON_TRIAL)]
+    if not left:
+        return
+    _logger.warning("an earlier change was cut short; loading the models of the server at %s anew", engine.http_url)
+    trial = Trial(repository, repository, engine.staging, engine.profile, left)
+    served = [folder.name for folder in find_servable(repository).models]
+    swap = Swap(control, trial, (), (), frozenset())
+    if engine.stale:
+        for name in in_order(repository, served):
+            swap.load_anew(name)
+    swap.on_trial = in_order(repository, left)
+    swap.clear()
 
 
 def affected(repository: Repository, staged: Repository, changed: Set[str]) -> list[str]:
@@ -129,11 +170,16 @@ def affected(repository: Repository, staged: Repository, changed: Set[str]) -> l
     found = set(changed)
     while more := {name for name, own in needed.items() if own & found} - found:
         found |= more
-    whole = [name for name in found if not _lacking(repository, staged, _all_needed(staged, name))]
-    return sorted(whole, key=lambda name: (len(_all_needed(staged, name)), name))
+    whole = [name for name in found if not _lacking(repository, staged, all_needed(staged, name))]
+    return in_order(staged, whole)
 
 
-def _all_needed(repository: Repository, name: str) -> set[str]:
+def in_order(repository: Repository, models: Sequence[str]) -> list[str]:
+    """Those that others need first."""
+    return sorted(models, key=lambda name: (len(all_needed(repository, name)), name))
+
+
+def all_needed(repository: Repository, name: str) -> set[str]:
     """A model and all that it needs."""
     folders = {folder.name: folder for folder in repository.models()}
     return closure(name, {each: needs(folder) & set(folders) for each, folder in folders.items()})
@@ -142,12 +188,3 @@ def _all_needed(repository: Repository, name: str) -> set[str]:
 def _lacking(repository: Repository, staged: Repository, models: Set[str]) -> set[str]:
     """Weights that are neither new nor in place."""
     return set(staged.missing_weights(*models)) & set(repository.missing_weights(*models))
-
-
-def _link(source: str, target: str) -> str:
-    """A second name for a file, or a copy on another file system."""
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copy2(source, target)
-    return target

@@ -20,6 +20,10 @@ class ServedName:
     commit: str
 
 
+Names = Mapping[Task, ServedName | None]
+"""None where no name is known, as of a model that was imported from a folder."""
+
+
 def served_names(repository: Repository) -> dict[Task, ServedName]:
     """What is served for each task, as far as it came from the cache. ConfigError when the file is damaged."""
     file = repository.root / FILE
@@ -31,8 +35,9 @@ def served_names(repository: Repository) -> dict[Task, ServedName]:
         raise ConfigError(f"{file} is damaged ({type(error).__name__}); delete it, and `triptych models use` the model again") from error
 
 
-def write_served_names(repository: Repository, names: Mapping[Task, ServedName]) -> None:
-    """Replace the file, whole."""
+def write_served_names(repository: Repository, names: Names) -> None:
+    """Replace the file, whole. Call it with the repository's lock held."""
     new = repository.root / f".{FILE}.new"
-    new.write_text(json.dumps({task: asdict(name) for task, name in names.items()}, indent=2) + "\n", encoding="utf-8")
+    known = {task: asdict(name) for task, name in names.items() if name is not None}
+    new.write_text(json.dumps(known, indent=2) + "\n", encoding="utf-8")
     new.replace(repository.root / FILE)

@@ -9,6 +9,7 @@ from triptych_server.models.change import Dims, Parameters, one_change
 from triptych_server.models.clip_folder import ClipFolder
 from triptych_server.models.import_clip import import_textual, import_visual
 from triptych_server.models.report import ImportReport
+from triptych_server.models.served_names import ServedName
 from triptych_server.repository import Repository
 
 SAMPLE_TEXTS = ("dogs", "a quiet forest", "a photo of two red boats at night", "Zwei Boote; 船 🚤", "stars and trees over the sea " * 40)
@@ -26,8 +27,11 @@ class Used:
     swapped: int
 
 
-def use_folder(folder: Path, repository: Repository, *, legacy_resize: bool = False, swap: bool = True) -> Used:
-    """Import the CLIP model in `folder` and serve it from `repository`: at once where engines run, unless `swap` is False.
+def use_folder(
+    folder: Path, repository: Repository, *, name: ServedName | None = None, legacy_resize: bool = False, swap: bool = True
+) -> Used:
+    """Import the CLIP model in `folder`, `name` where it is of the cache, and serve it from `repository`: at once where engines run,
+    unless `swap` is False.
 
     `legacy_resize` resizes as Immich did up to 3.2, whatever the model says: shortest side, bicubic. ModelImportError, with all as it was,
     when a graph cannot be imported, does not agree with its original, or cannot be loaded by a running engine.
@@ -35,7 +39,7 @@ def use_folder(folder: Path, repository: Repository, *, legacy_resize: bool = Fa
     source = ClipFolder.read(folder)
     if legacy_resize:
         source = replace(source, preprocess=replace(source.preprocess, resize_mode="shortest", interpolation="bicubic"))
-    with one_change(repository, swap=swap) as change:
+    with one_change(repository, {"clip": name}, swap=swap) as change:
         visual = import_visual(source.visual, change.graph("clip_visual"), preprocess=source.preprocess)
         textual = import_textual(
             source.textual,

@@ -7,6 +7,7 @@ from triptych_server.models.change import Dims, one_change
 from triptych_server.models.face_folder import FaceFolder
 from triptych_server.models.import_faces import import_detector, import_embedder
 from triptych_server.models.report import DetectorReport, ImportReport
+from triptych_server.models.served_names import ServedName
 from triptych_server.repository import Repository
 
 
@@ -21,14 +22,15 @@ class UsedFaces:
     swapped: int
 
 
-def use_faces(folder: Path, repository: Repository, *, swap: bool = True) -> UsedFaces:
-    """Import the face model in `folder` and serve it from `repository`: at once where engines run, unless `swap` is False.
+def use_faces(folder: Path, repository: Repository, *, name: ServedName | None = None, swap: bool = True) -> UsedFaces:
+    """Import the face model in `folder`, `name` where it is of the cache, and serve it from `repository`: at once where engines run,
+    unless `swap` is False.
 
     ModelImportError, with all as it was, when a graph cannot be imported, does not agree with its original, or cannot be loaded by a
     running engine.
     """
     source = FaceFolder.read(folder)
-    with one_change(repository, swap=swap) as change:
+    with one_change(repository, {"faces": name}, swap=swap) as change:
         detector = import_detector(source.detection, change.graph("face_detection"))
         embedder = import_embedder(source.recognition, change.graph("face_recognition"))
         change.edit_configs(_dims(detector.anchors, embedder.dim), {})

@@ -122,14 +122,14 @@ def test_files_are_replaced_all_or_none(tmp_path):
     for name, text in {"a": "old a", "new_a": "new a", "new_c": "new c"}.items():
         (tmp_path / name).write_text(text)
     changes = {tmp_path / "a": tmp_path / "new_a", tmp_path / "sub" / "c": tmp_path / "new_c", tmp_path / "b": tmp_path / "absent"}
-    with pytest.raises(FileNotFoundError), replaced_files(changes):
+    with pytest.raises(FileNotFoundError), replaced_files(changes, tmp_path):
         pytest.fail("the block must not run")
     assert {file.name: file.read_text() for file in tmp_path.rglob("*") if file.is_file()} == {"a": "old a"}
 
 
 def test_a_move_that_fails_leaves_no_second_name_of_the_old_file(tmp_path):
     (tmp_path / "a").write_text("old a")
-    with pytest.raises(FileNotFoundError), replaced_files({tmp_path / "a": tmp_path / "absent"}):
+    with pytest.raises(FileNotFoundError), replaced_files({tmp_path / "a": tmp_path / "absent"}, tmp_path):
         pytest.fail("the block must not run")
     assert {file.name: file.read_text() for file in tmp_path.iterdir()} == {"a": "old a"}
 
@@ -137,7 +137,8 @@ def test_a_move_that_fails_leaves_no_second_name_of_the_old_file(tmp_path):
 def test_files_are_put_back_when_what_follows_fails(tmp_path):
     for name, text in {"a": "old a", "new_a": "new a", "new_b": "new b"}.items():
         (tmp_path / name).write_text(text)
-    with pytest.raises(RuntimeError), replaced_files({tmp_path / "a": tmp_path / "new_a", tmp_path / "b": tmp_path / "new_b"}):
+    changes = {tmp_path / "a": tmp_path / "new_a", tmp_path / "b": tmp_path / "new_b"}
+    with pytest.raises(RuntimeError), replaced_files(changes, tmp_path):
         assert (tmp_path / "a").read_text() == "new a"
         raise RuntimeError
     assert {file.name: file.read_text() for file in tmp_path.iterdir()} == {"a": "old a"}

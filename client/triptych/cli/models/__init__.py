@@ -1,5 +1,8 @@
 """`triptych models`: choose, pull, check and import models."""
 
+import signal
+from types import FrameType
+
 import typer
 
 from triptych.cli.models.check import verify
@@ -16,6 +19,7 @@ def build() -> typer.Typer:
     app = typer.Typer(
         name="models", help="Models: the catalogue, the cache of pulled ones, and those in the repository.", no_args_is_help=True
     )
+    app.callback()(_end_in_order)
     app.command("list")(list_)
     app.command()(show)
     app.command()(pull)
@@ -24,3 +28,13 @@ def build() -> typer.Typer:
     app.command()(verify)
     app.command()(remove)
     return app
+
+
+def _end_in_order() -> None:
+    """Models: the catalogue, the cache of pulled ones, and those in the repository."""
+    for number in (signal.SIGTERM, signal.SIGHUP):  # as Ctrl-C does: what was begun is undone
+        signal.signal(number, _interrupt)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

@@ -28,7 +28,7 @@ def import_(
 ) -> None:
     """Check a model against its original, bring it into the served form, and put it in place, under running servers too."""
     with server_side():
-        from triptych_server.models.use_named import use_unnamed
+        from triptych_server.models.any_folder import use_any
         from triptych_server.repository import Repository
 
         target = Repository.locate(repository)
@@ -36,6 +36,6 @@ def import_(
         swapped = 0
         for each in (target.demo_weights, target.demo_faces) if is_demo else (folder,):
             with err().status(f"importing {each}"):
-                placed = use_unnamed(each, target, legacy_resize=legacy_resize, swap=not no_reload)
+                placed = use_any(each, target, legacy_resize=legacy_resize, swap=not no_reload)
             swapped = max(swapped, placed.swapped)
     say_placed(str(folder), swapped, no_reload=no_reload)

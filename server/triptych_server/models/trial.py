@@ -1,0 +1,77 @@
+"""Model folders on trial: staged models under names of their own, in a repository beside the one that is served."""
+
+import os
+import shutil
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+from tritonclient.grpc.model_config_pb2 import ModelConfig
+
+from triptych_server.configs.read import read_config, render_config
+from triptych_server.engine.servable import CALLED_BY_PARAMETER
+from triptych_server.repository import WEIGHTS, Repository
+
+ON_TRIAL = "__next"
+"""Behind the name of a model on trial."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """`models` of `staged`, a copy of `repository` that lacks unchanged weights, on trial in the model repository `folder`."""
+
+    repository: Repository
+    staged: Repository
+    folder: Path
+    profile: str
+    models: Collection[str]
+
+    def build(self, name: str) -> None:
+        """A model folder: the staged one, its weights, and the config of the profile with names on trial. OSError when the disk is full."""
+        source, target = self.staged.model(name), self.folder / (name + ON_TRIAL)
+        shutil.rmtree(target, ignore_errors=True)
+        own = self.repository.root / source.relative_to(self.staged.root)
+        shutil.copytree(source, target, ignore=shutil.ignore_patterns("configs", "__pycache__"), copy_function=_link)
+        for pattern in WEIGHTS:
+            if not any(source.glob(f"1/{pattern}")):  # not new
+                for weights in own.glob(f"1/{pattern}"):
+                    _link(str(weights), str(target / "1" / weights.name))
+        config = self.on_trial(profile_config(source, self.profile))
+        (target / "config.pbtxt").unlink()  # it may be a link
+        (target / "config.pbtxt").write_text(render_config(config), encoding="utf-8")
+
+    def redirected(self, name: str) -> ModelConfig:
+        """The config of an ensemble, now in place, under its own name with the models on trial as its steps."""
+        config = self.on_trial(profile_config(self.repository.model(name), self.profile))
+        config.name = name
+        return config
+
+    def on_trial(self, config: ModelConfig) -> ModelConfig:
+        """The config with the names of what is swapped replaced by those on trial, its own included."""
+        config.name += ON_TRIAL
+        for step in config.ensemble_scheduling.step:
+            if step.model_name in self.models:
+                step.model_name += ON_TRIAL
+        for parameter in CALLED_BY_PARAMETER:
+            if parameter in config.parameters and config.parameters[parameter].string_value in self.models:
+                config.parameters[parameter].string_value += ON_TRIAL
+        return config
+
+    def remove(self, name: str) -> None:
+        """Delete the folder of a model on trial."""
+        shutil.rmtree(self.folder / (name + ON_TRIAL), ignore_errors=True)
+
+
+def profile_config(folder: Path, profile: str) -> ModelConfig:
+    """The config that Triton takes for a profile: configs/<profile>.pbtxt where there is one, else config.pbtxt."""
+    tuned = folder / "configs" / f"{profile}.pbtxt"
+    return read_config(tuned if tuned.is_file() else folder / "config.pbtxt")
+
+
+def _link(source: str, target: str) -> str:
+    """A second name for a file, or a copy on another file system."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+    return target

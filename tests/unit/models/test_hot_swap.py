@@ -1,0 +1,210 @@
+"""The steps of a swap, against a stand-in for Triton's model control that can be told to fail: what was served is served again."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from triptych_server.engine.running import RunningEngine, new_note, running_engines
+from triptych_server.errors import EngineError, ModelImportError
+from triptych_server.models import change, hot_swap
+from triptych_server.models.trial import ON_TRIAL
+from triptych_server.repository import Repository
+from triptych_server.repository_lock import locked
+
+SERVED = (
+    "clip_visual",
+    "clip_textual",
+    "clip_preprocess",
+    "clip_tokenize",
+    "face_preprocess",
+    "photo_preprocess",
+    "search_image",
+    "search_text",
+)
+
+
+class StandInControl:
+    """Knows what is loaded and, of an ensemble, from which models it answers."""
+
+    def __init__(self, *loaded: str) -> None:
+        self.loaded = dict.fromkeys(loaded, "")  # what an ensemble's steps end with
+        self.fail: set[str] = set()
+        self.fail_after = 10**6  # loads that go well
+        self.peak = 0
+        self.log: list[str] = []
+
+    def load(self, model, config=None):
+        self.log.append(f"load {model}")
+        self.fail_after -= 1
+        if model in self.fail or self.fail_after < 0:
+            raise EngineError(f"{model} could not be loaded: no memory")
+        steps = [step.model_name for step in config.ensemble_scheduling.step] if config else []
+        self.loaded[model] = ON_TRIAL if any(step.endswith(ON_TRIAL) for step in steps) else ""
+        self.peak = max(self.peak, sum(name.startswith("clip_visual") for name in self.loaded))
+
+    def unload(self, model):
+        self.log.append(f"unload {model}")
+        self.loaded.pop(model, None)
+
+    def ready(self):
+        return set(self.loaded)
+
+
+@pytest.fixture
+def repository(tmp_path) -> Repository:
+    """With stand-ins for the weights of search."""
+    repository = Repository.locate().copy_to(tmp_path / "repository")
+    for model in ("clip_visual", "clip_textual"):
+        (repository.model(model) / "1" / "model.onnx").write_text("old")
+    (repository.model("clip_tokenize") / "1" / "tokenizer.json").write_text("old")
+    return repository
+
+
+@pytest.fixture
+def control(monkeypatch) -> StandInControl:
+    stand_in = StandInControl(*SERVED)
+    monkeypatch.setattr(RunningEngine, "control", property(lambda self: stand_in))
+    return stand_in
+
+
+@pytest.fixture
+def engine(repository, control) -> Iterator[RunningEngine]:
+    """A note in the repository, as a serving engine keeps it."""
+    with locked(repository, 1) as folder:
+        note = new_note(folder)
+    note.serving("http://stand-in", {}, "cpu")
+    yield note.engine
+    note.remove()
+
+
+def use(repository, text="new", **options):
+    """Put other weights for the image tower in place."""
+    with change.one_change(repository, {}, **options) as made:
+        made.graph("clip_visual").write_text(text)
+    return made
+
+
+def weights(repository):
+    return (repository.model("clip_visual") / "1" / "model.onnx").read_text()
+
+
+def is_stale(repository):
+    return running_engines(repository).reachable[0].stale
+
+
+def test_a_swap_ends_with_the_models_under_their_own_names(repository, engine, control):
+    assert use(repository).swapped == 1
+    assert control.loaded == dict.fromkeys(SERVED, "")
+    assert weights(repository) == "new"
+    assert control.peak == 2  # copies of the network
+    assert not is_stale(repository)
+    assert control.log.index("load search_image") < control.log.index("unload clip_visual") < control.log.index("load clip_visual")
+
+
+@pytest.mark.parametrize("well", range(12))
+def test_a_load_that_fails_leaves_the_old_model_everywhere(repository, engine, control, well, monkeypatch):
+    """Whichever step it is; afterwards there is memory again."""
+    control.fail_after = well
+    load = control.load
+
+    def once(model, config=None):
+        try:
+            load(model, config)
+        except EngineError:
+            control.fail_after = 10**6
+            raise
+
+    monkeypatch.setattr(control, "load", once)
+    try:
+        use(repository)
+    except ModelImportError as error:
+        assert "the old model stays" in str(error)
+        assert weights(repository) == "old"
+    else:
+        assert weights(repository) == "new"
+        assert well >= 4  # two on trial, the ensemble there, the network and the ensemble back
+    assert control.loaded == dict.fromkeys(SERVED, "")
+    assert not is_stale(repository)
+    assert not list(engine.staging.iterdir())
+
+
+def test_what_cannot_be_set_back_goes_on_with_the_model_on_trial(repository, engine, control, caplog):
+    control.fail = {"clip_visual"}  # neither the new one under its own name nor the old one again
+    load = control.load
+
+    def only_with_its_model(model, config=None):
+        if model == "search_image" and config is None and "clip_visual" not in control.loaded:
+            raise EngineError("search_image could not be loaded: needs clip_visual")
+        load(model, config)
+
+    control.load = only_with_its_model
+    with pytest.raises(ModelImportError, match="search_image still answers with the new model, until that server is started anew"):
+        use(repository)
+    assert control.loaded["search_image"] == ON_TRIAL
+    assert {"clip_visual__next"} <= set(control.loaded)
+    assert weights(repository) == "old"
+    assert is_stale(repository)
+    control.fail, control.load = set(), load
+    assert use(repository, "old").swapped == 1
+    assert control.loaded == dict.fromkeys(SERVED, "")
+
+
+def test_models_that_were_not_served_are_unloaded_when_the_change_is_undone(repository, engine, control):
+    control.loaded = {}
+    control.fail = {"search_image"}
+    with pytest.raises(ModelImportError):
+        use(repository)
+    assert control.loaded == {}
+
+
+def test_an_engine_that_was_not_told_loads_everything_at_the_next_change(repository, engine, control):
+    assert use(repository, swap=False).swapped == 0
+    assert control.log == []
+    assert is_stale(repository)
+    assert use(repository).swapped == 1
+    assert {f"load {name}" for name in SERVED} <= set(control.log)
+    assert not is_stale(repository)
+    assert use(repository).swapped == 0
+
+
+def test_a_note_of_another_container_is_a_warning(repository, engine, control, caplog, monkeypatch):
+    monkeypatch.setattr("socket.gethostname", lambda: "elsewhere")
+    assert use(repository).swapped == 0
+    assert "in the container or on the machine" in caplog.text
+    assert "keeps the old model until it is started anew" in caplog.text
+
+
+def test_an_engine_that_never_finishes_its_start_is_not_waited_for_without_end(repository):
+    with locked(repository, 1) as folder:
+        note = new_note(folder)
+    try:
+        with pytest.raises(EngineError, match="has been starting on this repository for a long time"):
+            running_engines(repository, wait=0.2)
+    finally:
+        note.remove()
+    assert running_engines(repository).reachable == ()
+
+
+def test_callers_are_loaded_after_what_they_call(repository):
+    models = hot_swap.in_order(repository, ["photo", "faces", "face_embed", "face_recognition", "face_detection"])
+    assert models.index("face_recognition") < models.index("face_embed") < models.index("faces") < models.index("photo")
+
+
+def test_a_version_of_search_text_never_comes_again(repository, engine, control):
+    """Its answers may be in Triton's cache, also when the change that made it was undone."""
+    control.fail = {"search_text"}
+
+    def use_text(text):
+        with change.one_change(repository, {}) as made:
+            made.graph("clip_textual").write_text(text)
+
+    with pytest.raises(ModelImportError):
+        use_text("new")
+    assert versions(repository) == ["1"]
+    control.fail = set()
+    use_text("other")
+    assert versions(repository) == ["3"]
+
+
+def versions(repository):
+    return [folder.name for folder in (repository.ensembles / "search_text").iterdir() if folder.is_dir() and folder.name != "configs"]
