@@ -54,7 +54,8 @@ class RunningEngine:
 
 @dataclass(frozen=True, slots=True)
 class FoundEngines:
-    """`reachable` serve here. `others` serve the repository too, as another user or in another container, and cannot be told of a change."""
+    """`reachable` serve here. `others` serve the repository too, as another user or in another container: they cannot be told of a
+    change."""
 
     reachable: tuple[RunningEngine, ...]
     others: tuple[str, ...]

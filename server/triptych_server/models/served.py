@@ -14,6 +14,7 @@ from onnx import ModelProto, ValueInfoProto, helper, version_converter
 from triptych_server.errors import ModelImportError
 from triptych_server.models import store, surgery
 from triptych_server.models.at_one import NotFoldableError
+from triptych_server.models.attention import decompose_attention
 from triptych_server.models.batch import BatchNotFoundError, make_batch_dynamic
 from triptych_server.models.batch_axis import Shape
 from triptych_server.models.sessions import open_session, reason
@@ -68,6 +69,7 @@ class Draft:
         graph.input.append(served)
         graph.output.extend(outputs)
         surgery.prune(graph)
+        decompose_attention(self.model)
         self.model.ir_version = max(self.model.ir_version, _MIN_IR)
         self.model.producer_name = "triptych"
         self.model.producer_version = ""
