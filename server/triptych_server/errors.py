@@ -78,6 +78,18 @@ class ModelImportError(TriptychServerError):
     status = Status.INVALID_ARG
 
 
+class ConversionError(TriptychServerError):
+    """A served graph could not be converted for an accelerator, or the result does not agree with it."""
+
+    status = Status.INVALID_ARG
+
+
+class ConverterMissingError(ConversionError):
+    """The environment that a converter needs could not be made."""
+
+    status = Status.UNAVAILABLE
+
+
 class ModelNameError(TriptychServerError):
     """No model of that name is known; the text names those that are near."""
 
