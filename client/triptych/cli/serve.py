@@ -1,6 +1,7 @@
 """`triptych serve`: start Triton on the model repository, say where it answers, stop it in order."""
 
 import signal
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any
@@ -8,17 +9,29 @@ from typing import Annotated, Any
 import typer
 
 from triptych.cli.console import CommandError, err
+from triptych.cli.serve_overrides import chosen_overrides, from_environment
 from triptych.cli.server_side import server_side
 
 
 def serve(
-    profile: Annotated[str | None, typer.Option(help="Hardware profile; auto: the one that `triptych doctor` recommends.")] = None,
+    profile: Annotated[
+        str | None,
+        typer.Option(
+            envvar="TRIPTYCH_PROFILE", help="Hardware profile; auto: what `triptych doctor` recommends.", show_default="cpu"
+        ),
+    ] = None,
     repository: Annotated[Path | None, typer.Option(help="Folder with model_repository, python_models, ensembles.")] = None,
     triton: Annotated[Path | None, typer.Option(help="Triton to run: its folder or its binary.")] = None,
     host: Annotated[str | None, typer.Option(help="Address to bind to; other than loopback opens it to the network.")] = None,
     http_port: Annotated[int | None, typer.Option(min=0, max=65535, help="0: any free port.", show_default="8000")] = None,
     grpc_port: Annotated[int | None, typer.Option(min=0, max=65535, help="0: any free port.", show_default="8001")] = None,
     metrics_port: Annotated[int | None, typer.Option(min=0, max=65535, help="0: any free port.", show_default="8002")] = None,
+    device_ids: Annotated[
+        str | None, typer.Option(help="GPUs that every network of the profile runs on, one copy each: 0,1.", show_default="the first")
+    ] = None,
+    place: Annotated[
+        list[str] | None, typer.Option(help="One model's GPUs, instead: clip_visual=0; may be given several times.", show_default=False)
+    ] = None,
     log_file: Annotated[Path | None, typer.Option(help="Where Triton's log goes.")] = None,
     verbose: Annotated[bool, typer.Option("--verbose", help="Let Triton log every request.")] = False,
     control_key: Annotated[
@@ -31,6 +44,8 @@ def serve(
         from triptych_server.engine import Engine, EngineOptions
         from triptych_server.repository import Repository
 
+        target = Repository.locate(repository)
+        _stop_on_signals()
         given: dict[str, Any] = {
             "profile": profile,
             "triton": triton,
@@ -43,8 +58,12 @@ def serve(
             "control_key": control_key,
         }
         chosen = {name: value for name, value in given.items() if value is not None}  # the engine has the defaults
-        options = EngineOptions(Repository.locate(repository), **chosen)
-        _stop_on_signals()
+        try:
+            settings = from_environment(target)
+            options = EngineOptions(target, **chosen)
+            options = replace(options, overrides=chosen_overrides(options, settings, device_ids, place or []))
+        except _Stop:
+            return
         engine = Engine(options)
         try:
             with err().status("starting Triton and loading the models"):

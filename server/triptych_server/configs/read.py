@@ -28,6 +28,12 @@ def read_config(file: Path) -> ModelConfig:
     return parse_config(text, f"{file.parent.name}/{file.name}")
 
 
+def profile_config(folder: Path, profile: str) -> ModelConfig:
+    """The config that Triton takes from a model's folder for a profile: configs/<profile>.pbtxt where there is one, else config.pbtxt."""
+    tuned = folder / "configs" / f"{profile}.pbtxt"
+    return read_config(tuned if tuned.is_file() else folder / "config.pbtxt")
+
+
 def render_config(config: ModelConfig) -> str:
     """A ModelConfig in protobuf's text format, fields in the order of their numbers."""
     return str(text_format.MessageToString(config))

@@ -13,16 +13,18 @@ from types import TracebackType
 from typing import Self
 
 import platformdirs
+from tritonclient.grpc.model_config_pb2 import ModelConfig
 
-from triptych_server.configs.read import read_config
+from triptych_server.configs.read import profile_config
 from triptych_server.engine.backend_directory import build_backend_directory
 from triptych_server.engine.command import CONTROL_HEADER, triton_command, triton_environment
+from triptych_server.engine.control import ControlApi
 from triptych_server.engine.log import PORT_TAKEN, TritonLog
 from triptych_server.engine.options import EngineOptions
 from triptych_server.engine.ports import Ports, choose_ports
 from triptych_server.engine.readiness import HealthApi, not_ready
 from triptych_server.engine.running import EngineNote, new_note
-from triptych_server.engine.servable import Servable, find_servable
+from triptych_server.engine.servable import Servable, all_needed, find_servable, in_order
 from triptych_server.engine.shared_memory import new_prefix, remove_regions, remove_stale_regions
 from triptych_server.engine.triton import find_triton
 from triptych_server.errors import ConfigError, EngineError, RepositoryBusyError, RepositoryReadOnlyError
@@ -44,6 +46,7 @@ class Engine:
         self._ports: Ports | None = None
         self._log: TritonLog | None = None
         self._servable = Servable((), {})
+        self._overridden: dict[str, ModelConfig | None] = {}
         self._note: EngineNote | None = None
 
     @property
@@ -108,10 +111,11 @@ class Engine:
             self._servable = find_servable(self.options.repository)
             if self._servable.left_out:
                 self._say_left_out()
+            self._overridden = self._find_overridden()
             self._launch()
             self._wait_ready()
             if self._note:
-                self._note.serving(self.http_url, self.control_headers, self.options.profile)
+                self._note.serving(self.http_url, self.control_headers, self.options.profile, self.options.overrides)
         except BaseException:
             self.stop()
             raise
@@ -169,6 +173,15 @@ class Engine:
             raise EngineError(f"the server was not started: {error}") from None
         self._cleanup.callback(self._note.remove)
 
+    def _find_overridden(self) -> dict[str, ModelConfig | None]:
+        """What is to be loaded with another config than its folder's, and None for what needs such a model; in the order of loading."""
+        overrides, repository = self.options.overrides, self.options.repository
+        configs = {folder.name: profile_config(folder, self.options.profile) for folder in self._servable.models}
+        overrides.check(configs.values())
+        changed = {name: applied for name, config in configs.items() if (applied := overrides.applied(config)) != config}
+        later = [name for name in configs if all_needed(repository, name) & set(changed)]
+        return {name: changed.get(name) for name in in_order(repository, later)}
+
     def _launch(self) -> None:
         triton = find_triton(self.options.triton)
         self._ports = choose_ports(self.options)
@@ -183,8 +196,9 @@ class Engine:
         build_backend_directory(backends, triton, self.options.repository.backends)
         self._log = TritonLog(self.options.log_file or self._default_log(), self.options.log_bytes)
         self._cleanup.callback(self._log.close)
+        first = [name for name in self.models if name not in self._overridden]
         self._process = subprocess.Popen(
-            triton_command(self.options, self.models, triton, backends, staging, self._ports, prefix, self.control_key),
+            triton_command(self.options, first, triton, backends, staging, self._ports, prefix, self.control_key),
             env=triton_environment(triton, self.options.profile),
             cwd=scratch,  # the stubs have '' on sys.path: nothing of the user's folder may be imported
             stdin=subprocess.DEVNULL,
@@ -205,8 +219,13 @@ class Engine:
         while time.monotonic() < deadline:
             if (code := self._process.poll()) is not None:
                 raise EngineError(self._died(code))
-            if api.is_live() and self._all_ready(api):
-                return
+            if api.is_live():
+                while self._overridden:
+                    name, config = next(iter(self._overridden.items()))
+                    ControlApi(self.http_url, self.control_headers).load(name, config)
+                    del self._overridden[name]
+                if self._all_ready(api):
+                    return
             time.sleep(POLL_SECONDS)
         raise EngineError(f"Triton was not ready after {self.options.start_timeout:g} s; its log: {self._log.file}")
 
@@ -231,9 +250,8 @@ class Engine:
 
     def _own_reason(self, folder: Path, failed: Mapping[str, str]) -> str:
         """What Triton does not tell of a failed model: what is wrong with its config file, or which step of an ensemble failed."""
-        tuned = folder / "configs" / f"{self.options.profile}.pbtxt"
         try:
-            config = read_config(tuned if tuned.is_file() else folder / "config.pbtxt")
+            config = profile_config(folder, self.options.profile)
         except ConfigError as error:
             return str(error)
         steps = sorted({step.model_name for step in config.ensemble_scheduling.step} & set(failed))

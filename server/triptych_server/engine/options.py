@@ -1,9 +1,10 @@
 """What a user may choose about the engine."""
 
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from triptych_server.configs.overrides import Overrides
 from triptych_server.configs.profiles import DEFAULT_PROFILE, check_profile, profile_names
 from triptych_server.errors import EngineError
 from triptych_server.hardware.recommend import AUTO, recommended_profile
@@ -15,7 +16,7 @@ HTTP_PORT, GRPC_PORT, METRICS_PORT = 8000, 8001, 8002
 @dataclass(frozen=True, slots=True)
 class EngineOptions:
     """How to run Triton. A port of 0 is any free one. Sizes are in bytes, times in seconds. The profile `auto` becomes the one
-    that is recommended for this machine.
+    that is recommended for this machine; `overrides` are laid over its configs.
 
     `triton` names a Triton (its folder or its binary) instead of the one that would be found. The control,
     shared-memory, logging and trace APIs are closed to requests that do not carry `control_key`; None: they are open on
@@ -24,6 +25,7 @@ class EngineOptions:
 
     repository: Repository
     profile: str = DEFAULT_PROFILE
+    overrides: Overrides = field(default_factory=Overrides)
     host: str = "127.0.0.1"
     http_port: int = HTTP_PORT
     grpc_port: int = GRPC_PORT

@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from triptych_server.configs.overrides import Overrides
 from triptych_server.engine.control import ControlApi
 from triptych_server.errors import EngineError
 from triptych_server.repository import Repository
@@ -38,6 +39,7 @@ class RunningEngine:
     http_url: str = ""
     control_headers: Mapping[str, str] = field(default_factory=dict)
     profile: str = ""
+    overrides: Overrides = field(default_factory=Overrides)
     serving: bool = False
     stale: bool = False
 
@@ -75,9 +77,11 @@ class EngineNote:
         """The descriptor that Triton inherits, and the lock with it."""
         return self._note
 
-    def serving(self, http_url: str, control_headers: Mapping[str, str], profile: str) -> None:
-        """Say where the engine can be reached."""
-        self.engine = replace(self.engine, http_url=http_url, control_headers=control_headers, profile=profile, serving=True)
+    def serving(self, http_url: str, control_headers: Mapping[str, str], profile: str, overrides: Overrides) -> None:
+        """Say where the engine can be reached, and what its models were loaded with."""
+        self.engine = replace(
+            self.engine, http_url=http_url, control_headers=control_headers, profile=profile, overrides=overrides, serving=True
+        )
         _write(self._note, self.engine)
 
     def remove(self) -> None:
@@ -152,7 +156,8 @@ def _read(file: Path) -> RunningEngine | None:
     """None while it is being written."""
     try:
         fields: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        return RunningEngine(**{**fields, "file": file, "staging": file.with_suffix("")})
+        overrides = Overrides.from_json(fields.pop("overrides", {}))
+        return RunningEngine(**{**fields, "file": file, "staging": file.with_suffix(""), "overrides": overrides})
     except (FileNotFoundError, ValueError, TypeError, KeyError):
         return None
 

@@ -1,6 +1,6 @@
 """What of a repository can be loaded: the repository in; its models, and those left out with the files that they lack, out."""
 
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,3 +61,14 @@ def closure(name: str, needed: Mapping[str, Set[str]]) -> set[str]:
         found |= open_names
         open_names = {other for one in open_names for other in needed[one]} - found
     return found
+
+
+def all_needed(repository: Repository, name: str) -> set[str]:
+    """A model and all that it needs."""
+    folders = {folder.name: folder for folder in repository.models()}
+    return closure(name, {each: needs(folder) & set(folders) for each, folder in folders.items()})
+
+
+def in_order(repository: Repository, models: Iterable[str]) -> list[str]:
+    """Those that others need first."""
+    return sorted(models, key=lambda name: (len(all_needed(repository, name)), name))

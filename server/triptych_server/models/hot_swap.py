@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from triptych_server.engine.control import ControlApi
 from triptych_server.engine.running import RunningEngine
-from triptych_server.engine.servable import closure, find_servable, needs
+from triptych_server.engine.servable import all_needed, find_servable, in_order, needs
 from triptych_server.errors import EngineError, ModelImportError
 from triptych_server.models.trial import ON_TRIAL, Trial
 from triptych_server.repository import Repository
@@ -91,9 +91,11 @@ class Swap:
                 self.trial.remove(name)
 
     def load_anew(self, name: str) -> None:
-        """From the folder as it is now: a config that was given in a load stays, unless the folder's is newer."""
-        (self.trial.repository.model(name) / "config.pbtxt").touch()
-        self.control.load(name)
+        """From the folder as it is now, as the engine's start did."""
+        overridden = self.trial.overridden(name)
+        if overridden is None:  # a config that was given in a load stays, unless the folder's is newer
+            (self.trial.repository.model(name) / "config.pbtxt").touch()
+        self.control.load(name, overridden)
 
 
 @contextlib.contextmanager
@@ -143,7 +145,7 @@ def rehearsed(engines: Sequence[RunningEngine], repository: Repository, staged: 
 
 def _swap(engine: RunningEngine, repository: Repository, staged: Repository, models: Sequence[str]) -> Swap:
     ensembles = [name for name in models if staged.model(name).parent == staged.ensembles]
-    trial = Trial(repository, staged, engine.staging, engine.profile, models)
+    trial = Trial(repository, staged, engine.staging, engine.profile, engine.overrides, models)
     return Swap(engine.control, trial, models, ensembles, engine.control.ready())
 
 
@@ -154,7 +156,7 @@ def _tidy(engine: RunningEngine, repository: Repository) -> None:
     if not left:
         return
     _logger.warning("an earlier change was cut short; loading the models of the server at %s anew", engine.http_url)
-    trial = Trial(repository, repository, engine.staging, engine.profile, left)
+    trial = Trial(repository, repository, engine.staging, engine.profile, engine.overrides, left)
     served = [folder.name for folder in find_servable(repository).models]
     swap = Swap(control, trial, (), (), frozenset())
     if engine.stale:
@@ -172,17 +174,6 @@ def affected(repository: Repository, staged: Repository, changed: Set[str]) -> l
         found |= more
     whole = [name for name in found if not _lacking(repository, staged, all_needed(staged, name))]
     return in_order(staged, whole)
-
-
-def in_order(repository: Repository, models: Sequence[str]) -> list[str]:
-    """Those that others need first."""
-    return sorted(models, key=lambda name: (len(all_needed(repository, name)), name))
-
-
-def all_needed(repository: Repository, name: str) -> set[str]:
-    """A model and all that it needs."""
-    folders = {folder.name: folder for folder in repository.models()}
-    return closure(name, {each: needs(folder) & set(folders) for each, folder in folders.items()})
 
 
 def _lacking(repository: Repository, staged: Repository, models: Set[str]) -> set[str]:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
-from triptych_server.configs.read import read_config, render_config
+from triptych_server.configs.overrides import Overrides
+from triptych_server.configs.read import profile_config, render_config
 from triptych_server.engine.servable import CALLED_BY_PARAMETER
 from triptych_server.repository import WEIGHTS, Repository
 
@@ -24,6 +25,7 @@ class Trial:
     staged: Repository
     folder: Path
     profile: str
+    overrides: Overrides
     models: Collection[str]
 
     def build(self, name: str) -> None:
@@ -36,7 +38,7 @@ class Trial:
             if not any(source.glob(f"1/{pattern}")):  # not new
                 for weights in own.glob(f"1/{pattern}"):
                     _link(str(weights), str(target / "1" / weights.name))
-        config = self.on_trial(profile_config(source, self.profile))
+        config = self.on_trial(self.overrides.applied(profile_config(source, self.profile)))
         (target / "config.pbtxt").unlink()  # it may be a link
         (target / "config.pbtxt").write_text(render_config(config), encoding="utf-8")
 
@@ -45,6 +47,12 @@ class Trial:
         config = self.on_trial(profile_config(self.repository.model(name), self.profile))
         config.name = name
         return config
+
+    def overridden(self, name: str) -> ModelConfig | None:
+        """What the engine's start made of a model's config, where that differs."""
+        config = profile_config(self.repository.model(name), self.profile)
+        applied = self.overrides.applied(config)
+        return applied if applied != config else None
 
     def on_trial(self, config: ModelConfig) -> ModelConfig:
         """The config with the names of what is swapped replaced by those on trial, its own included."""
@@ -60,12 +68,6 @@ class Trial:
     def remove(self, name: str) -> None:
         """Delete the folder of a model on trial."""
         shutil.rmtree(self.folder / (name + ON_TRIAL), ignore_errors=True)
-
-
-def profile_config(folder: Path, profile: str) -> ModelConfig:
-    """The config that Triton takes for a profile: configs/<profile>.pbtxt where there is one, else config.pbtxt."""
-    tuned = folder / "configs" / f"{profile}.pbtxt"
-    return read_config(tuned if tuned.is_file() else folder / "config.pbtxt")
 
 
 def _link(source: str, target: str) -> str:

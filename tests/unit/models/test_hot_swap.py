@@ -4,9 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from triptych_server.configs.overrides import Overrides
 from triptych_server.engine.running import RunningEngine, new_note, running_engines
+from triptych_server.engine.servable import in_order
 from triptych_server.errors import EngineError, ModelImportError
-from triptych_server.models import change, hot_swap
+from triptych_server.models import change
 from triptych_server.models.trial import ON_TRIAL
 from triptych_server.repository import Repository
 from triptych_server.repository_lock import locked
@@ -72,7 +74,7 @@ def engine(repository, control) -> Iterator[RunningEngine]:
     """A note in the repository, as a serving engine keeps it."""
     with locked(repository, 1) as folder:
         note = new_note(folder)
-    note.serving("http://stand-in", {}, "cpu")
+    note.serving("http://stand-in", {}, "cpu", Overrides())
     yield note.engine
     note.remove()
 
@@ -186,7 +188,7 @@ def test_an_engine_that_never_finishes_its_start_is_not_waited_for_without_end(r
 
 
 def test_callers_are_loaded_after_what_they_call(repository):
-    models = hot_swap.in_order(repository, ["photo", "faces", "face_embed", "face_recognition", "face_detection"])
+    models = in_order(repository, ["photo", "faces", "face_embed", "face_recognition", "face_detection"])
     assert models.index("face_recognition") < models.index("face_embed") < models.index("faces") < models.index("photo")
 
 

@@ -1,0 +1,58 @@
+"""What `triptych serve` lays over the configs: devices by its options, and what Immich's environment variables say."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from triptych.cli.console import CommandError, err
+from triptych.cli.models.fetch import progress_bar
+
+if TYPE_CHECKING:
+    from triptych_server.configs.overrides import Overrides
+    from triptych_server.engine import EngineOptions
+    from triptych_server.repository import Repository
+
+
+def from_environment(repository: Repository) -> Overrides:
+    """What Immich's variables say: its models are put in place, the rest is returned."""
+    from triptych_server.engine.immich_environment import PREFIX, immich_settings
+    from triptych_server.models.cache import Cache
+    from triptych_server.models.model_name import model_name
+    from triptych_server.models.pull import REVISION
+    from triptych_server.models.use_named import ensure_named
+
+    settings = immich_settings(os.environ)
+    for note in settings.notes:
+        err().print(note, markup=False, soft_wrap=True)
+    organisation, revision = (os.environ.get(PREFIX + name) or None for name in ("MODEL_ORGANIZATION", "MODEL_REVISION"))
+    for name in settings.models:
+        with progress_bar(name) as watcher:
+            ensure_named(model_name(name, organisation), repository, cache=Cache.locate(), revision=revision or REVISION, watcher=watcher)
+    return settings.overrides
+
+
+def chosen_overrides(options: EngineOptions, environment: Overrides, device_ids: str | None, place: list[str]) -> Overrides:
+    """The options of the command before those of the environment, whose devices mean nothing where there is no GPU."""
+    from triptych_server.configs.overrides import runs_on_gpus
+    from triptych_server.configs.read import profile_config
+
+    devices = environment.device_ids
+    if device_ids is not None:
+        devices = _devices("--device-ids", device_ids)
+    elif devices and not runs_on_gpus(profile_config(folder, options.profile) for folder in options.repository.models()):
+        err().print(f"MACHINE_LEARNING_DEVICE_IDS has no effect: the profile {options.profile} uses no GPU")
+        devices = ()
+    placed = dict(environment.place)
+    for item in place:
+        model, _, ids = item.partition("=")
+        placed[model] = _devices(f"--place {model}", ids)
+    return replace(environment, device_ids=devices, place=placed)
+
+
+def _devices(option: str, text: str) -> tuple[int, ...]:
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() for part in parts):
+        raise CommandError(f"{option} is {text!r}; expected device numbers with commas between them: 0 or 0,1")
+    return tuple(map(int, parts))

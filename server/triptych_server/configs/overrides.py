@@ -1,0 +1,92 @@
+"""What one start lays over its profile's configs: which devices, and parameters of a backend. The files stay as they are."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Self
+
+from tritonclient.grpc.model_config_pb2 import ModelConfig, ModelInstanceGroup
+
+from triptych_server.errors import ConfigError
+
+Devices = tuple[int, ...]
+_GPU = "GPU"
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """`device_ids` are for every network that runs on GPUs, `place` for single models, instead of those. `parameters` go to each model
+    of a backend: {"onnxruntime": {"intra_op_thread_count": "4"}}; `accelerator` to each model that has an accelerator of that name:
+    {"migraphx": {"migraphx_fp16_enable": "1"}}."""
+
+    device_ids: Devices = ()
+    place: Mapping[str, Devices] = field(default_factory=dict)
+    parameters: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    accelerator: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, devices in {"device_ids": self.device_ids, **self.place}.items():
+            if any(device < 0 for device in devices) or len(set(devices)) != len(devices):
+                raise ConfigError(f"{name}: devices are {', '.join(map(str, devices))}; expected different numbers from 0 on")
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, object]) -> Self:
+        """From what `dataclasses.asdict` and JSON made of one."""
+        given = dict(fields)
+        place: Mapping[str, Iterable[int]] = given.pop("place", {})  # type: ignore[assignment]
+        devices: Iterable[int] = given.pop("device_ids", ())  # type: ignore[assignment]
+        return cls(tuple(devices), {name: tuple(ids) for name, ids in place.items()}, **given)  # type: ignore[arg-type]
+
+    def applied(self, config: ModelConfig) -> ModelConfig:
+        """A copy of a model's config with what concerns it laid over. ConfigError when a model that is placed runs on no GPU."""
+        changed = ModelConfig()
+        changed.CopyFrom(config)
+        devices = self.place.get(config.name, self.device_ids)
+        if devices and not _put_on(changed, devices) and config.name in self.place:
+            raise ConfigError(f"{config.name} runs on no GPU in this profile, so it cannot be placed on device {devices[0]}")
+        for key, value in self.parameters.get(config.backend, {}).items():
+            changed.parameters[key].string_value = value
+        for accelerator in changed.optimization.execution_accelerators.gpu_execution_accelerator:
+            for key, value in self.accelerator.get(accelerator.name, {}).items():
+                accelerator.parameters[key] = value
+        return changed
+
+    def check(self, configs: Iterable[ModelConfig]) -> None:
+        """ConfigError when `place` names a model that is not there, or devices are named and no model runs on any."""
+        served = list(configs)
+        unknown = sorted(set(self.place) - {config.name for config in served})
+        if unknown:
+            raise ConfigError(f"no model {unknown[0]!r} to place; there are: {', '.join(sorted(config.name for config in served))}")
+        if self.device_ids and not runs_on_gpus(served):
+            raise ConfigError("device ids are given, but no model of this profile runs on a GPU; choose another profile, or leave them out")
+
+
+def runs_on_gpus(configs: Iterable[ModelConfig]) -> bool:
+    """Whether device ids mean something to any of these models."""
+    return any(_put_on(_copy(config), (0,)) for config in configs)
+
+
+def _copy(config: ModelConfig) -> ModelConfig:
+    copy = ModelConfig()
+    copy.CopyFrom(config)
+    return copy
+
+
+def _put_on(config: ModelConfig, devices: Devices) -> bool:
+    """Let a model run on these GPUs; False where it runs on none."""
+    groups = [group for group in config.instance_group if group.kind == ModelInstanceGroup.KIND_GPU]
+    for group in groups:
+        group.gpus[:] = devices
+    if groups:
+        return True
+    target = (
+        config.parameters["TARGET_DEVICE"].string_value if config.backend == "openvino" and "TARGET_DEVICE" in config.parameters else ""
+    )
+    if target.partition(".")[0] != _GPU:
+        return False
+    names = [f"{_GPU}.{device}" for device in devices]
+    if len(names) == 1:
+        config.parameters["TARGET_DEVICE"].string_value = names[0]
+    else:  # one copy on each, and every one is kept busy
+        config.parameters["TARGET_DEVICE"].string_value = f"AUTO:{','.join(names)}"
+        config.parameters["PERFORMANCE_HINT"].string_value = "CUMULATIVE_THROUGHPUT"
+    return True
