@@ -3,13 +3,32 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from triptych_server.errors import DeviceError, RuntimeMissingError
-from triptych_server.sessions.onnxruntime_options import Provider, choose_providers, session_options
+from triptych_server.sessions.engine_cache import engine_folder
+from triptych_server.sessions.graph_rewrites import rewritten_for_migraphx
+from triptych_server.sessions.onnxruntime_options import session_options, static_batches
 from triptych_server.sessions.protocol import Arrays, Device, SessionSettings, TensorSpec
+from triptych_server.sessions.providers import CUDA, MIGRAPHX, TENSORRT, Provider, choose_providers
+from triptych_server.sessions.static_batches import filled, size_for
+
+BATCH = "batch"
+"""The name that every served graph gives its batch axis."""
+
+CUDA_LIBRARIES = (CUDA, TENSORRT)
+"""Providers that need them."""
+
+CACHE_FOLDERS = {
+    TENSORRT: {"trt_engine_cache_path": "trt_engine_cache_enable", "trt_timing_cache_path": "trt_timing_cache_enable"},
+    MIGRAPHX: {"migraphx_model_cache_dir": ""},
+}
+"""Options that name a folder for what was compiled, and the option that switches each on (none: it always is)."""
+
+SWITCHED_ON = {"1", "true", "True"}
 
 DTYPES = {
     "tensor(uint8)": np.uint8,
@@ -21,7 +40,8 @@ DTYPES = {
 
 
 class OnnxRuntimeSession:
-    """One InferenceSession. Two callers are worth having: one runs on all threads while the other's batch is made ready."""
+    """One InferenceSession; or one for each of the batch sizes that a runtime compiles for. Two callers are worth having: one runs on
+    all threads while the other's batch is made ready."""
 
     concurrency = 2
 
@@ -30,27 +50,65 @@ class OnnxRuntimeSession:
         providers = choose_providers(settings)
         wanted, there = providers[0], ort.get_available_providers()
         _check_available(settings, wanted, there)
-        self._session = ort.InferenceSession(
-            str(settings.graph),
-            session_options(ort, settings),
-            providers=[(item.name, dict(item.options)) for item in providers if item.name in there],
-        )
+        if wanted.name in CUDA_LIBRARIES and wanted.name in there:
+            ort.preload_dlls()  # of CUDA and cuDNN that came as Python packages
+        self._sizes = static_batches(settings)
+        given = [(item.name, _with_cache(item, settings, ort.__version__)) for item in providers if item.name in there]
+        with _prepared(settings.graph, given[0][0]) as graph:
+            self._sessions = {size: _open(ort, settings, graph, given, size) for size in self._sizes or (None,)}
+        first = next(iter(self._sessions.values()))
         self._running = threading.Lock()
-        self.inputs = tuple(_spec(node) for node in self._session.get_inputs())
-        self.outputs = tuple(_spec(node) for node in self._session.get_outputs())
-        self.device = _granted(settings, wanted, self._session.get_providers())
+        self.inputs, self.outputs = (tuple(map(self._spec, nodes)) for nodes in (first.get_inputs(), first.get_outputs()))
+        self.device = _granted(settings, wanted, first.get_providers())
         self._names = [spec.name for spec in self.outputs]
 
     @contextmanager
     def run(self, feeds: Arrays) -> Iterator[Arrays]:
         """Run one batch; the session uses all its threads for it, so batches take turns."""
+        rows = len(next(iter(feeds.values())))
+        size = size_for(rows, self._sizes) if self._sizes else None
+        batch = dict(feeds if size is None else filled(feeds, size))
         with self._running:
-            outputs = self._session.run(self._names, dict(feeds))
-        yield dict(zip(self._names, outputs, strict=True))
+            outputs = self._sessions[size].run(self._names, batch)
+        yield {name: output[:rows] for name, output in zip(self._names, outputs, strict=True)}
 
     def close(self) -> None:
-        """Drop the session."""
-        del self._session
+        """Drop the sessions."""
+        del self._sessions
+
+    def _spec(self, node: Any) -> TensorSpec:
+        shape = tuple(dim if isinstance(dim, int) else None for dim in node.shape)
+        return TensorSpec(node.name, np.dtype(DTYPES[node.type]), (None, *shape[1:]) if self._sizes else shape)
+
+
+def _open(ort: Any, settings: SessionSettings, graph: Path, providers: list[tuple[str, dict[str, str]]], size: int | None) -> Any:
+    """An InferenceSession, for one batch size where one is given."""
+    options = session_options(ort, settings)
+    if size is not None:
+        options.add_free_dimension_override_by_name(BATCH, size)
+    session = ort.InferenceSession(str(graph), options, providers=providers)
+    session.disable_fallback()  # else a provider that fails in a run is replaced by the CPU without a word
+    return session
+
+
+@contextmanager
+def _prepared(graph: Path, provider: str) -> Iterator[Path]:
+    """The file to open with a provider."""
+    if provider == MIGRAPHX:
+        with rewritten_for_migraphx(graph) as rewritten:
+            yield rewritten
+    else:
+        yield graph
+
+
+def _with_cache(provider: Provider, settings: SessionSettings, release: str) -> dict[str, str]:
+    """The provider's options; what it compiles is kept in a folder of ours unless they name one."""
+    options = dict(provider.options)
+    wanted = [name for name, switch in CACHE_FOLDERS.get(provider.name, {}).items() if not switch or options.get(switch) in SWITCHED_ON]
+    if missing := [name for name in wanted if name not in options]:
+        folder = engine_folder(settings, f"{provider.short_name}-{release}")
+        options.update(dict.fromkeys(missing, str(folder)))
+    return options
 
 
 def open_session(settings: SessionSettings) -> OnnxRuntimeSession:
@@ -64,11 +122,6 @@ def _onnxruntime() -> Any:
     except ImportError:
         raise RuntimeMissingError("ONNX Runtime is not installed: pip install onnxruntime") from None
     return onnxruntime
-
-
-def _spec(node: Any) -> TensorSpec:
-    shape = tuple(dim if isinstance(dim, int) else None for dim in node.shape)
-    return TensorSpec(node.name, np.dtype(DTYPES[node.type]), shape)
 
 
 def _check_available(settings: SessionSettings, wanted: Provider, there: list[str]) -> None:

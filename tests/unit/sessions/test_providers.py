@@ -6,9 +6,9 @@ import pytest
 
 from triptych_server.errors import ConfigError
 from triptych_server.sessions import SessionSettings
-from triptych_server.sessions.onnxruntime_options import choose_providers
 from triptych_server.sessions.parameters import Parameters
 from triptych_server.sessions.protocol import Accelerator
+from triptych_server.sessions.providers import choose_providers
 
 
 def providers(kind="GPU", parameters=None, device_id=1, **accelerators):
