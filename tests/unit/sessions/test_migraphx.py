@@ -39,7 +39,7 @@ def graph(tmp_path):
     y = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["batch", CHANNELS])
     model = helper.make_model(helper.make_graph(nodes, "g", [x], [y], constants), opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
     file = tmp_path / "model.onnx"
-    onnx.save_model(model, str(file), save_as_external_data=True, location="model.onnx.data", size_threshold=32)
+    onnx.save_model(model, str(file), save_as_external_data=True, location="model.onnx.data", size_threshold=100)
     return file
 
 
