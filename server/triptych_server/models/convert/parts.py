@@ -2,7 +2,7 @@
 
                  head                         core                            tail
     image uint8 [B,S,S,3] - Pixels -> image float32 [1,3,S,S] -> pooled [1,D]                 - length 1 ------> embedding [B,D]
-                                                              -> head_0..8 [1,rows,channels]  - anchor decode -> boxes, scores, landmarks
+                                                              -> maps [1,channels,h,w]        - anchor decode -> boxes, scores, landmarks
     tokens int32 [B,L]     (none)  -> tokens int32 [1,L]      -> pooled [1,D]                 - length 1 ------> embedding [B,D]
 
 Accelerators compute in half precision: the square of a long vector overflows there, and coordinates of 640 pixels lose half a pixel.
@@ -15,11 +15,15 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto,
 
 from triptych_server.errors import ConversionError
 from triptych_server.models import surgery
+from triptych_server.models.attention import decompose_attention
 from triptych_server.models.convert.at_batch_one import fix_batch, widen_floats
-from triptych_server.models.convert.pixels import Pixels, find_lead_in
+from triptych_server.models.convert.pixels import Pixels, constant_tensors, find_lead_in
 
-_HEADS = tuple(f"triptych::head_{index}" for index in range(9))
-"""The names that the import gives to a detector's raw outputs."""
+_NETWORK = frozenset(
+    {"AveragePool", "BatchNormalization", "Conv", "ConvTranspose", "Gemm", "GlobalAveragePool", "GlobalMaxPool", "InstanceNormalization",
+     "LayerNormalization", "MatMul", "MaxPool", "PRelu", "Resize", "Upsample"}
+)  # fmt: skip
+"""What a detector computes its maps with; what comes after the last of these is decoding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,24 +44,33 @@ def cut(served: ModelProto) -> Parts:
     core = ModelProto()
     core.CopyFrom(served)
     widen_floats(core)
+    decompose_attention(core)
     shapes = fix_batch(core).shapes
     if "boxes" in names:
-        cuts = {name: name.removeprefix("triptych::") for name in _HEADS}
-        tail = _decoding(served, [_value(inside, ["batch", *shapes[name][1:]]) for name, inside in _present(served, cuts)])
+        cuts = {tensor: f"map_{index}" for index, tensor in enumerate(_maps(served.graph))}
+        tail = _decoding(served, [(tensor, _value(name, ["batch", *shapes[tensor][1:]])) for tensor, name in cuts.items()])
     else:
         pooled = _before_length(core.graph)
         cuts = {pooled: "pooled"}
         tail = _length(surgery.opset(served), served.ir_version, shapes[pooled][-1])
     head = _cut_lead_in(core) if core.graph.input[0].name == "image" else None
-    _end_at(core.graph, [(name, _value(inside, shapes[name])) for name, inside in cuts.items()])
+    _end_at(core.graph, [(tensor, _value(name, shapes[tensor])) for tensor, name in cuts.items()])
     return Parts(head, core, tail)
 
 
-def _present(served: ModelProto, cuts: dict[str, str]) -> Iterable[tuple[str, str]]:
-    made = {name for node in served.graph.node for name in node.output}
-    if missing := [name for name in cuts if name not in made]:
-        raise ConversionError(f"the detector was imported by another release (there is no tensor {missing[0]}); import the model again")
-    return cuts.items()
+def _maps(graph: GraphProto) -> list[str]:
+    """The tensors in which a detector's network ends and its decoding begins."""
+    fed, decoding = set[str](), list[NodeProto]()
+    for node in reversed(graph.node):
+        if node.op_type in _NETWORK or any(name in fed for name in node.output):
+            fed.update(node.input)
+        else:
+            decoding.insert(0, node)
+    made = {name for node in decoding for name in node.output} | constant_tensors(graph)
+    found = dict.fromkeys(name for node in decoding for name in node.input if name and name not in made)
+    if not found or graph.input[0].name in found:
+        raise ConversionError("the detector's network cannot be told from its decoding; import the model again")
+    return list(found)
 
 
 def _before_length(graph: GraphProto) -> str:
@@ -99,19 +112,21 @@ def _length(version: int, ir_version: int, dim: int) -> ModelProto:
     return _model(helper.make_graph(nodes, "tail", [pooled], [embedding], constants), version, ir_version)
 
 
-def _decoding(served: ModelProto, heads: Sequence[ValueInfoProto]) -> ModelProto:
-    """What the import put behind the heads, taken from the graph with the open batch."""
-    nodes, reached = list[NodeProto](), set(_HEADS)
-    for node in served.graph.node:
-        if any(name in reached for name in node.input):
-            nodes.append(node)
-            reached.update(node.output)
-    read = {name for node in nodes for name in node.input}
-    constants = [tensor for tensor in served.graph.initializer if tensor.name in read]
+def _decoding(served: ModelProto, maps: Sequence[tuple[str, ValueInfoProto]]) -> ModelProto:
+    """What is behind the maps, taken from the graph with the open batch; a map is known inside, and under the name of its description."""
+    starts = {tensor for tensor, _ in maps}
+    nodes, wanted = list[NodeProto](), {value.name for value in served.graph.output}
+    for node in reversed(served.graph.node):
+        if any(name in wanted and name not in starts for name in node.output):
+            nodes.insert(0, node)
+            wanted.update(node.input)
+    constants = [tensor for tensor in served.graph.initializer if tensor.name in wanted]
     graph = helper.make_graph(nodes, "tail", [], list(served.graph.output), constants)
-    surgery.rename(graph, {name: name.removeprefix("triptych::") for name in _HEADS})
-    graph.input.extend(heads)
-    return _model(graph, surgery.opset(served), served.ir_version)
+    surgery.rename(graph, {tensor: value.name for tensor, value in maps})
+    graph.input.extend(value for _, value in maps)
+    tail = _model(graph, surgery.opset(served), served.ir_version)
+    widen_floats(tail)
+    return tail
 
 
 def _cut_lead_in(core: ModelProto) -> Pixels:

@@ -47,7 +47,7 @@ def find_lead_in(model: ModelProto) -> LeadIn:
     """
     graph = model.graph
     served = graph.input[0]
-    constants = _constants(graph)
+    constants = constant_tensors(graph)
     end, chain = served.name, list[NodeProto]()
     while (step := _only_reader(graph, end)) and _scales(step, end, constants):
         chain.append(step)
@@ -58,7 +58,7 @@ def find_lead_in(model: ModelProto) -> LeadIn:
     return LeadIn(end, nchw, found)
 
 
-def _constants(graph: GraphProto) -> set[str]:
+def constant_tensors(graph: GraphProto) -> set[str]:
     """Weights, and all that is computed from nothing else."""
     found = {tensor.name for tensor in graph.initializer}
     for node in graph.node:
