@@ -24,6 +24,10 @@ dynamic_batching {{
 """
 DOUBLER = 'input [ { name: "x" data_type: TYPE_UINT8 dims: [ 4 ] } ]\noutput [ { name: "y" data_type: TYPE_FP32 dims: [ 4 ] } ]'
 TABLE = 'input [ { name: "index" data_type: TYPE_INT32 dims: [ 1 ] } ]\noutput [ { name: "row" data_type: TYPE_FP32 dims: [ 1, 2 ] } ]'
+WARMUP = """
+model_warmup { name: "batch of 1" batch_size: 1 inputs { key: "x" value { data_type: TYPE_UINT8 dims: [ 4 ] zero_data: true } } }
+model_warmup { name: "batch of 8" batch_size: 8 inputs { key: "x" value { data_type: TYPE_UINT8 dims: [ 4 ] zero_data: true } } }
+"""
 BACKENDS = ("onnxruntime", "openvino")
 
 
@@ -34,6 +38,7 @@ def client(tmp_path_factory):
     for backend in BACKENDS:
         add_model(repository, f"{backend}_doubler", SHAPES.format(backend=backend) + DOUBLER, runnable.doubler)
     add_model(repository, "table", SHAPES.format(backend="onnxruntime") + TABLE, runnable.table)
+    add_model(repository, "warmed", SHAPES.format(backend="onnxruntime") + DOUBLER + WARMUP, runnable.doubler)
     with Engine(options(repository, tmp)) as engine, triton_grpc.InferenceServerClient(engine.grpc_url.removeprefix("grpc://")) as client:
         yield client
 
@@ -63,6 +68,11 @@ def test_requests_are_batched_and_everyone_gets_his_own_rows(client, backend):
     inferences, executions = after[0] - before[0], after[1] - before[1]
     assert inferences == sum(len(x) for x in rows)
     assert executions < len(rows) / 2
+
+
+def test_a_model_is_warmed_before_it_is_ready(client):
+    """As the profiles of compiling runtimes want it: a run of each batch that they compile for."""
+    assert statistics(client, "warmed") == (1 + 8, 2)
 
 
 def test_one_bad_request_never_fails_its_neighbours(client):

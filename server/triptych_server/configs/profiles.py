@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from triptych_server.configs.derive import derive
 from triptych_server.configs.merge import merge_config
 from triptych_server.configs.read import read_config, render_config
 from triptych_server.errors import ConfigError
@@ -35,7 +36,7 @@ def render_profiles(repository: Repository) -> Iterator[tuple[Path, str]]:
     for profile in profile_names(repository)[1:]:
         for folder in networks:
             fragments = fragment_files(repository, profile, folder.name)
-            config = merge_config(read_config(folder / "config.pbtxt"), *map(read_config, fragments))
+            config = derive(merge_config(read_config(folder / "config.pbtxt"), *map(read_config, fragments)))
             sources = " and ".join(str(file.relative_to(repository.root)) for file in fragments)
             yield folder / "configs" / f"{profile}.pbtxt", HEADER.format(sources=sources) + render_config(config)
 
