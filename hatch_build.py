@@ -19,6 +19,7 @@ class RepositoryHook(BuildHookInterface[Any]):
         for folder in FOLDERS:
             for file in sorted((root / folder).rglob("*")):
                 pulled = not folder.startswith("demo") and (file.name.startswith("model.onnx") or file.name == "tokenizer.json")
-                if file.is_file() and not pulled and "__pycache__" not in file.parts:
+                converted = folder == "model_repository" and len(file.relative_to(root / folder).parts) > 3  # <network>/1/<target>/<file>
+                if file.is_file() and not pulled and not converted and "__pycache__" not in file.parts:
                     name = file.relative_to(root).as_posix()
                     build_data["force_include"][str(file)] = f"triptych_server/_repository/{name}"

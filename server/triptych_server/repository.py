@@ -12,6 +12,8 @@ from triptych_server.errors import ConfigError
 ROOTS = ("model_repository", "python_models", "ensembles")
 FOLDERS = (*ROOTS, "backends", "profiles")
 WEIGHTS = ("model.onnx*", "tokenizer.json")
+CONVERTED = ("rk3566", "rk3568", "rk3576", "rk3588", "armnn")
+"""Folders beside a model.onnx: what `triptych models convert` made of it, for a target each. They are weights too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +93,13 @@ class Repository:
     def copy_to(self, target: Path, *, weights: bool = False) -> "Repository":
         """Copy to a folder that must not exist yet; weights only when asked for. Returns the copy."""
         ignore = shutil.ignore_patterns("__pycache__", *(() if weights else WEIGHTS))
+
+        def left_out(folder: str, names: list[str]) -> set[str]:
+            converted = CONVERTED if self.networks in Path(folder).parents and not weights else ()
+            return ignore(folder, names) | {name for name in names if name in converted}
+
         for name in FOLDERS:
-            shutil.copytree(self.root / name, target / name, ignore=ignore)
+            shutil.copytree(self.root / name, target / name, ignore=left_out)
         return Repository(target)
 
     @classmethod

@@ -7,6 +7,7 @@ import typer
 
 from triptych.cli.models.check import verify
 from triptych.cli.models.choose import list_
+from triptych.cli.models.convert import convert
 from triptych.cli.models.describe import show
 from triptych.cli.models.fetch import pull
 from triptych.cli.models.import_model import import_
@@ -25,6 +26,7 @@ def build() -> typer.Typer:
     app.command()(pull)
     app.command()(use)
     app.command("import")(import_)
+    app.command()(convert)
     app.command()(verify)
     app.command()(remove)
     return app
