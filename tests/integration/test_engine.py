@@ -158,6 +158,25 @@ def test_a_triton_that_dies_while_starting_is_reported_with_its_last_words(tmp_p
         Engine(options(repository, tmp_path, triton=home)).start()
 
 
+SLOW = """
+import time
+class TritonPythonModel:
+    def initialize(self, args):
+        time.sleep(2)
+    def execute(self, requests):
+        return []
+"""
+
+
+def test_a_start_that_takes_long_says_so(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr("triptych_server.engine.engine.PATIENCE_SECONDS", 0.5)
+    repository = empty_repository(tmp_path / "repository")
+    add_model(repository, "net", config(), runnable.doubler)
+    add_model(repository, "slow", config("python").replace('default_model_filename: "model.onnx"', ""), code=SLOW, where="python_models")
+    with Engine(options(repository, tmp_path)):
+        assert "still starting after 1 s; Triton's last word: " in caplog.text
+
+
 def test_profiles_choose_the_config_by_name(tmp_path):
     repository = empty_repository(tmp_path / "repository")
     folder = add_model(repository, "doubler", config(), runnable.doubler)

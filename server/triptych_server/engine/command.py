@@ -13,8 +13,6 @@ from triptych_server.serving.instance import PROFILE_VARIABLE
 
 CLOSED_APIS = "model-repository,shared-memory,logging,trace"
 CONTROL_HEADER = "triptych-control"
-STUB_TIMEOUT = 600
-"""Seconds that a Python backend may take to load its model; Triton's 30 are too few for large graphs."""
 
 
 def triton_command(
@@ -43,7 +41,7 @@ def triton_command(
         f"--cache-directory={triton.caches}",
         f"--cache-config=local,size={options.cache_bytes}",
         f"--backend-config=python,shm-region-prefix-name={shm_prefix}",
-        f"--backend-config=python,stub-timeout-seconds={STUB_TIMEOUT}",
+        f"--backend-config=python,stub-timeout-seconds={int(0.9 * options.start_timeout)}",  # 30 are too few; it tells before we give up
         "--metrics-config=summary_latencies=true",
         "--disable-auto-complete-config",
         f"--log-verbose={int(options.log_verbose)}",

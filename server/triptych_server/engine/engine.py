@@ -20,18 +20,21 @@ from triptych_server.engine.backend_directory import build_backend_directory
 from triptych_server.engine.command import CONTROL_HEADER, triton_command, triton_environment
 from triptych_server.engine.control import ControlApi
 from triptych_server.engine.log import PORT_TAKEN, TritonLog
+from triptych_server.engine.native_engines import with_kept_engines
 from triptych_server.engine.options import EngineOptions
 from triptych_server.engine.ports import Ports, choose_ports
 from triptych_server.engine.readiness import HealthApi, not_ready
 from triptych_server.engine.running import EngineNote, new_note
 from triptych_server.engine.servable import Servable, all_needed, find_servable, in_order
 from triptych_server.engine.shared_memory import new_prefix, remove_regions, remove_stale_regions
-from triptych_server.engine.triton import find_triton
+from triptych_server.engine.triton import Triton, find_triton
 from triptych_server.errors import ConfigError, EngineError, RepositoryBusyError, RepositoryReadOnlyError
 from triptych_server.models.swap import recover
 from triptych_server.repository_lock import locked
 
 POLL_SECONDS = 0.1
+PATIENCE_SECONDS = 30.0
+"""After how long a start that goes on is told, with Triton's last word, and after how long again."""
 _logger = logging.getLogger(__name__)
 
 
@@ -46,6 +49,7 @@ class Engine:
         self._ports: Ports | None = None
         self._log: TritonLog | None = None
         self._servable = Servable((), {})
+        self._overrides = options.overrides
         self._overridden: dict[str, ModelConfig | None] = {}
         self._note: EngineNote | None = None
 
@@ -111,11 +115,13 @@ class Engine:
             self._servable = find_servable(self.options.repository)
             if self._servable.left_out:
                 self._say_left_out()
+            triton = find_triton(self.options.triton)
+            self._overrides = with_kept_engines(self.options.overrides, triton)
             self._overridden = self._find_overridden()
-            self._launch()
+            self._launch(triton)
             self._wait_ready()
             if self._note:
-                self._note.serving(self.http_url, self.control_headers, self.options.profile, self.options.overrides)
+                self._note.serving(self.http_url, self.control_headers, self.options.profile, self._overrides)
         except BaseException:
             self.stop()
             raise
@@ -175,15 +181,17 @@ class Engine:
 
     def _find_overridden(self) -> dict[str, ModelConfig | None]:
         """What is to be loaded with another config than its folder's, and None for what needs such a model; in the order of loading."""
-        overrides, repository = self.options.overrides, self.options.repository
-        configs = {folder.name: profile_config(folder, self.options.profile) for folder in self._servable.models}
+        overrides, repository = self._overrides, self.options.repository
+        configs = {}
+        for folder in self._servable.models:
+            with contextlib.suppress(ConfigError):  # Triton is to say what is wrong with it
+                configs[folder.name] = profile_config(folder, self.options.profile)
         overrides.check(configs.values())
         changed = {name: applied for name, config in configs.items() if (applied := overrides.applied(config)) != config}
-        later = [name for name in configs if all_needed(repository, name) & set(changed)]
+        later = [name for name in self.models if all_needed(repository, name) & set(changed)]
         return {name: changed.get(name) for name in in_order(repository, later)}
 
-    def _launch(self) -> None:
-        triton = find_triton(self.options.triton)
+    def _launch(self, triton: Triton) -> None:
         self._ports = choose_ports(self.options)
         remove_stale_regions()
         prefix = new_prefix()
@@ -215,8 +223,11 @@ class Engine:
     def _wait_ready(self) -> None:
         assert self._process is not None and self._log is not None
         api = HealthApi(self.http_url, self.control_headers)
-        deadline = time.monotonic() + self.options.start_timeout
-        while time.monotonic() < deadline:
+        began = told = time.monotonic()
+        while time.monotonic() < began + self.options.start_timeout:
+            if time.monotonic() > told + PATIENCE_SECONDS:
+                told = time.monotonic()
+                _logger.warning("still starting after %.0f s; Triton's last word: %s", told - began, "".join(self._log.tail(1)))
             if (code := self._process.poll()) is not None:
                 raise EngineError(self._died(code))
             if api.is_live():

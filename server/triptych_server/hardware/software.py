@@ -58,7 +58,18 @@ def probe_software(tree: Tree) -> Software:
 def provider_library(package: Package, provider: str) -> list[str]:
     """The files to load, in turn, for an execution provider of an ONNX Runtime package, e.g. `cuda`."""
     folder = Path(package.folder) / "onnxruntime" / "capi"
-    return [str(folder / f"libonnxruntime_providers_{name}.so") for name in ("shared", provider)]
+    return [*_cuda_wheels(package), *(str(folder / f"libonnxruntime_providers_{name}.so") for name in ("shared", provider))]
+
+
+def _cuda_wheels(package: Package) -> list[str]:
+    """CUDA's and cuDNN's libraries where they came as Python packages, in the order in which they need each other."""
+    wheels = Path(package.folder) / "nvidia"
+    order = ("cudart", "nvrtc", "cublasLt", "cublas", "cufft", "curand", "nvJitLink", "cudnn")
+    return [
+        str(file)
+        for name in order
+        for file in sorted(wheels.glob(f"*/lib/lib{name}.so.*")) + sorted(wheels.glob(f"*/*/lib/lib{name}.so.*"))
+    ]
 
 
 def _installed_here() -> tuple[Package, ...]:

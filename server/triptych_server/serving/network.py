@@ -19,6 +19,7 @@ from triptych_server.serving import responses
 from triptych_server.serving.batching import batch_size, split, stack
 from triptych_server.serving.device_metric import publish_device
 from triptych_server.serving.instance import Instance, TensorConfig
+from triptych_server.serving.opening import told_while_opening
 from triptych_server.sessions.protocol import Arrays, Session, SessionSettings, TensorSpec
 
 Requests: TypeAlias = "Sequence[tuple[pb_utils.InferenceRequest, Arrays]]"
@@ -45,7 +46,8 @@ class NetworkBackend:
         settings = self._instance.session_settings()
         if not settings.graph.is_file():
             raise ConfigError(f"{self._instance.model} has no weights: `triptych models import FOLDER` puts them in place")
-        self._session = self.open(settings)
+        with told_while_opening(self._instance.name):
+            self._session = self.open(settings)
         _check_tensors(self._instance, self._instance.inputs, self._session.inputs)
         _check_tensors(self._instance, self._instance.outputs, self._session.outputs)
         device = self._session.device

@@ -4,6 +4,7 @@ import importlib
 import json
 import sys
 import threading
+import time
 import types
 
 import numpy as np
@@ -139,3 +140,18 @@ def test_a_python_model_answers_the_others_too(pb_utils):
     model.finalize()
     assert (batch[0].answer, batch[3].answer) == (2, 8)
     assert "RuntimeError" in batch[2].answer.message
+
+
+def test_an_opening_that_takes_long_is_told(pb_utils):
+    """TensorRT builds engines for minutes: without a word that looks like a hang."""
+    from triptych_server.serving.opening import told_while_opening
+
+    told = []
+    pb_utils.Logger.log_info = told.append
+    with told_while_opening("net_0", every=0.05):
+        time.sleep(0.18)
+    count = len(told)
+    assert 2 <= count <= 4
+    assert told[0].startswith("net_0: still being compiled after 0 s")
+    time.sleep(0.1)
+    assert len(told) == count

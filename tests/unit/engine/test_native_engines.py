@@ -1,0 +1,39 @@
+"""TensorRT's engines of Triton's native backend are kept where they survive a restart."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+from triptych_server.configs.overrides import Overrides
+from triptych_server.configs.read import parse_config
+from triptych_server.engine.native_engines import NATIVE, with_kept_engines
+from triptych_server.hardware.tree import Tree
+
+TENSORRT = """name: "net" backend: "onnxruntime" instance_group [ { kind: KIND_GPU count: 1 } ]
+optimization { execution_accelerators { gpu_execution_accelerator { name: "tensorrt" } } }"""
+
+
+def triton(tmp_path: Path, *, native: bool):
+    library = tmp_path / "backends" / NATIVE
+    library.parent.mkdir(parents=True, exist_ok=True)
+    if native:
+        library.touch()
+    return SimpleNamespace(backends=tmp_path / "backends")
+
+
+def test_the_native_backend_is_told_a_folder(tmp_path):
+    environment = {"TRT_VERSION": "10.13.2"}
+    overrides = with_kept_engines(Overrides(), triton(tmp_path, native=True), tmp_path / "engines", Tree(tmp_path), environment)
+    (accelerator,) = overrides.applied(parse_config(TENSORRT, "test")).optimization.execution_accelerators.gpu_execution_accelerator
+    folder = tmp_path / "engines" / "tensorrt-10.13.2" / "gpu"
+    assert dict(accelerator.parameters) == {"trt_engine_cache_path": str(folder), "trt_timing_cache_path": str(folder)}
+    assert folder.is_dir()
+
+
+def test_a_folder_of_ones_own_stays(tmp_path):
+    own = Overrides(accelerator={"tensorrt": {"trt_engine_cache_path": "/mine"}})
+    found = with_kept_engines(own, triton(tmp_path, native=True), tmp_path / "engines", Tree(tmp_path), {})
+    assert found.accelerator["tensorrt"]["trt_engine_cache_path"] == "/mine"
+
+
+def test_our_own_backend_needs_none(tmp_path):
+    assert with_kept_engines(Overrides(), triton(tmp_path, native=False), tmp_path / "engines", Tree(tmp_path), {}) == Overrides()
