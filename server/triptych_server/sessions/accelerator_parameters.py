@@ -31,9 +31,15 @@ CUDA = frozenset(
 CUDA_BOOLEANS = frozenset({"do_copy_in_default_stream", "use_ep_level_unified_stream"})
 """Those that the native backend itself parses, as true, false, 1 or 0."""
 
-CUDA_IN_PARAMETERS = frozenset({"cudnn_conv_algo_search", "gpu_mem_limit", "arena_extend_strategy", "do_copy_in_default_stream"})
-"""Options of CUDA that the native backend also reads from a model's `parameters`, which is deprecated. As soon as a model has any
-`parameters`, it sets those four anew from there, or else to their defaults, over what the accelerator says."""
+CUDA_IN_PARAMETERS = {
+    "cudnn_conv_algo_search": {"0": "EXHAUSTIVE", "1": "HEURISTIC", "2": "DEFAULT"},
+    "arena_extend_strategy": {"0": "kNextPowerOfTwo", "1": "kSameAsRequested"},
+    "do_copy_in_default_stream": {"1": "1", "0": "0"},
+    "gpu_mem_limit": {},
+}
+"""Options of CUDA that the native backend also reads from a model's `parameters`, which is deprecated: what may stand there -> what the
+provider gets (any number where nothing is listed), the default first. As soon as a model has any `parameters`, the native backend sets
+these four anew from there, or else to their defaults, over what the accelerator says."""
 
 TENSORRT_RENAMED = {
     "max_workspace_size_bytes": "trt_max_workspace_size",
@@ -143,3 +149,6 @@ OPENVINO_NATIVE = frozenset(
     }
 )
 """`parameters` that the native openvino backend reads (TARGET_DEVICE since 25.10); it ignores any other key."""
+
+HARMLESS_NATIVELY = frozenset({"allow_fallback", "static_batches"})
+"""`parameters` of our backends that a native one may ignore: the answers stay the same."""

@@ -4,25 +4,10 @@ from types import ModuleType
 from typing import Any
 
 from triptych_server.errors import ConfigError
+from triptych_server.sessions import accelerator_parameters as tables
 from triptych_server.sessions.protocol import SessionSettings
 
-KNOWN = frozenset(
-    {
-        "intra_op_thread_count",
-        "inter_op_thread_count",
-        "execution_mode",
-        "enable_mem_arena",
-        "enable_mem_pattern",
-        "memory.enable_memory_arena_shrinkage",
-        "session.use_device_allocator_for_initializers",
-        "cudnn_conv_algo_search",
-        "gpu_mem_limit",
-        "arena_extend_strategy",
-        "do_copy_in_default_stream",
-        "allow_fallback",
-        "static_batches",
-    }
-)
+KNOWN = frozenset({*tables.ONNXRUNTIME, *tables.ONNXRUNTIME_NATIVE_ONLY, *tables.CUDA_IN_PARAMETERS, *tables.HARMLESS_NATIVELY})
 
 
 def session_options(ort: ModuleType, settings: SessionSettings) -> Any:

@@ -4,24 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from triptych_server.errors import ConfigError
+from triptych_server.sessions import accelerator_parameters as tables
 from triptych_server.sessions.parameters import Parameters
 from triptych_server.sessions.protocol import Accelerator, SessionSettings
 
 CUDA, TENSORRT, MIGRAPHX = "CUDAExecutionProvider", "TensorrtExecutionProvider", "MIGraphXExecutionProvider"
 
-CUDA_PARAMETERS = ("cudnn_conv_algo_search", "gpu_mem_limit", "arena_extend_strategy", "do_copy_in_default_stream")
-"""Deprecated home of CUDA provider options in the native backend, still honoured by it."""
-
-PRECISION_OPTION = {
-    "FP16": ("trt_fp16_enable", "f16"),
-    "BF16": ("trt_bf16_enable", "bf16"),
-    "INT8": ("trt_int8_enable", "int8"),
-}
-TENSORRT_RENAMED = {
-    "max_workspace_size_bytes": "trt_max_workspace_size",
-    "int8_calibration_table_name": "trt_int8_calibration_table_name",
-    "int8_use_native_calibration_table": "trt_int8_use_native_calibration_table",
-}
+TENSORRT_PRECISION_NAMES = {"FP16": "f16", "BF16": "bf16", "INT8": "int8"}
+MIGRAPHX_PRECISION_NAMES = {"fp16": "f16", "bf16": "bf16", "fp8": "fp8", "int8": "int8"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +67,12 @@ def _gpu_provider(accelerator: Accelerator, settings: SessionSettings) -> Provid
 
 
 def _cuda(settings: SessionSettings) -> Provider:
-    accelerator = next((item for item in settings.gpu_accelerators if item.name == "cuda"), None)
-    options = {key: settings.parameters.text(key) for key in CUDA_PARAMETERS if key in settings.parameters}
-    options.update(accelerator.parameters.values if accelerator else {})
+    owner = f"{settings.model}: the cuda accelerator"
+    options = {key: _cuda_option(key, settings) for key in tables.CUDA_IN_PARAMETERS if key in settings.parameters}
+    for accelerator in settings.gpu_accelerators:
+        if accelerator.name == "cuda":
+            accelerator.parameters.refuse_unknown(tables.CUDA, owner)
+            options.update(accelerator.parameters.values)
     return Provider(
         CUDA,
         {**options, "device_id": str(settings.device_id)},
@@ -88,31 +81,39 @@ def _cuda(settings: SessionSettings) -> Provider:
     )
 
 
+def _cuda_option(key: str, settings: SessionSettings) -> str:
+    """A CUDA option in a model's `parameters`, where Triton wants numbers for what ONNX Runtime has names for."""
+    value, forms = settings.parameters.text(key), tables.CUDA_IN_PARAMETERS[key]
+    if forms and value not in {*forms, *forms.values()}:
+        meaning = ", ".join(f"{number} ({name})" if number != name else number for number, name in forms.items())
+        raise ConfigError(f"{settings.model}: parameter {key} is {value!r}; expected one of {meaning}")
+    return forms.get(value, value)
+
+
 def _tensorrt(given: Parameters, settings: SessionSettings) -> Provider:
-    mode = given.choice("precision_mode", ("FP32", *PRECISION_OPTION), "FP32")
-    options = {key: given.text(key) for key in given if key.startswith("trt_")}
-    options.update({new: given.text(old) for old, new in TENSORRT_RENAMED.items() if old in given})
-    known = {"precision_mode", *TENSORRT_RENAMED, *(key for key in given if key.startswith("trt_"))}
-    given.refuse_unknown(frozenset(known), f"{settings.model}: the tensorrt accelerator")
-    precision = "f32"
-    if mode in PRECISION_OPTION:
-        switch, precision = PRECISION_OPTION[mode]
+    given.refuse_unknown(tables.TENSORRT_NATIVE | tables.TENSORRT_OURS, f"{settings.model}: the tensorrt accelerator")
+    mode = given.choice("precision_mode", tuple(tables.TENSORRT_PRECISIONS), "FP32")
+    options = {tables.TENSORRT_RENAMED.get(key, key): given.text(key) for key in given if key != "precision_mode"}
+    if switch := tables.TENSORRT_PRECISIONS[mode]:
         options[switch] = "1"
     return Provider(
         TENSORRT,
         {**options, "device_id": str(settings.device_id)},
         f"TensorRT:{settings.device_id}",
-        precision,
+        TENSORRT_PRECISION_NAMES.get(mode, "f32"),
         remedy="install onnxruntime-gpu and the TensorRT 10 libraries it links",
     )
 
 
 def _migraphx(given: Parameters, settings: SessionSettings) -> Provider:
-    precision = next((name for name in ("fp16", "bf16", "int8") if given.boolean(f"migraphx_{name}_enable", default=False)), "f32")
+    given.refuse_unknown(tables.MIGRAPHX, f"{settings.model}: the migraphx accelerator")
+    on = [name for name in MIGRAPHX_PRECISION_NAMES if given.boolean(f"migraphx_{name}_enable", default=False)]
+    if len(on) > 1:
+        raise ConfigError(f"{settings.model}: the migraphx accelerator is asked for {' and '.join(on)}; switch all but one off")
     return Provider(
         MIGRAPHX,
         {**given.values, "device_id": str(settings.device_id)},
         f"ROCm:{settings.device_id}",
-        {"fp16": "f16"}.get(precision, precision),
+        MIGRAPHX_PRECISION_NAMES[on[0]] if on else "f32",
         remedy="install onnxruntime-migraphx and ROCm 7",
     )

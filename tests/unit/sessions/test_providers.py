@@ -38,8 +38,15 @@ def test_tensorrt_comes_before_cuda_and_its_native_names_are_translated():
 
 
 def test_cuda_options_come_from_both_homes():
-    cuda = providers(parameters={"gpu_mem_limit": "5"}, cuda={"cudnn_conv_algo_search": "DEFAULT"})[0]
-    assert dict(cuda.options) == {"gpu_mem_limit": "5", "cudnn_conv_algo_search": "DEFAULT", "device_id": "1"}
+    cuda = providers(parameters={"gpu_mem_limit": "5", "arena_extend_strategy": "1"}, cuda={"cudnn_conv_algo_search": "DEFAULT"})[0]
+    assert dict(cuda.options) == {
+        "gpu_mem_limit": "5",
+        "arena_extend_strategy": "kSameAsRequested",  # Triton numbers them in `parameters`
+        "cudnn_conv_algo_search": "DEFAULT",
+        "device_id": "1",
+    }
+    with pytest.raises(ConfigError, match=r"is '3'; expected one of 0 \(EXHAUSTIVE\), 1 \(HEURISTIC\), 2 \(DEFAULT\)"):
+        providers(parameters={"cudnn_conv_algo_search": "3"})
 
 
 def test_migraphx_goes_without_cuda():
@@ -54,6 +61,10 @@ def test_migraphx_goes_without_cuda():
         ("CPU", {"onednn": {}}, "unknown cpu_execution_accelerator 'onednn'; expected openvino"),
         ("GPU", {"tensorrt": {"precision_mode": "FP8"}}, "precision_mode is 'FP8'; expected one of FP32, FP16, BF16, INT8"),
         ("GPU", {"tensorrt": {"workspace": "1"}}, "does not know parameter workspace"),
+        ("GPU", {"tensorrt": {"trt_fp16_enable": "1"}}, "does not know parameter trt_fp16_enable"),
+        ("GPU", {"cuda": {"cudnn_conv_algo": "1"}}, "the cuda accelerator does not know parameter cudnn_conv_algo"),
+        ("GPU", {"migraphx": {"migraphx_save_compiled_model": "1"}}, "does not know parameter migraphx_save_compiled_model"),
+        ("GPU", {"migraphx": {"migraphx_fp16_enable": "1", "migraphx_bf16_enable": "1"}}, "is asked for fp16 and bf16; switch all but one"),
     ],
 )
 def test_what_nobody_knows_is_an_error(kind, accelerators, message):
