@@ -1,7 +1,7 @@
 """ONNX Runtime: open a graph with the execution providers that the config asks for, and make sure that they are what runs."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from triptych_server.sessions.engine_cache import engine_folder
 from triptych_server.sessions.graph_rewrites import rewritten_for_migraphx
 from triptych_server.sessions.onnxruntime_options import session_options, static_batches
 from triptych_server.sessions.protocol import Arrays, Device, SessionSettings, TensorSpec
-from triptych_server.sessions.providers import CUDA, MIGRAPHX, TENSORRT, Provider, choose_providers
+from triptych_server.sessions.providers import CPU, CUDA, MIGRAPHX, TENSORRT, Provider, choose_providers
 from triptych_server.sessions.static_batches import filled, size_for
 
 BATCH = "batch"
@@ -59,7 +59,7 @@ class OnnxRuntimeSession:
         first = next(iter(self._sessions.values()))
         self._running = threading.Lock()
         self.inputs, self.outputs = (tuple(map(self._spec, nodes)) for nodes in (first.get_inputs(), first.get_outputs()))
-        self.device = _granted(settings, wanted, first.get_providers())
+        self.device = _granted(settings, providers, first.get_providers())
         self._names = [spec.name for spec in self.outputs]
 
     @contextmanager
@@ -133,11 +133,13 @@ def _check_available(settings: SessionSettings, wanted: Provider, there: list[st
         )
 
 
-def _granted(settings: SessionSettings, wanted: Provider, active: list[str]) -> Device:
-    """What really runs: ONNX Runtime falls back to the CPU without a word, so the first active provider is the proof."""
+def _granted(settings: SessionSettings, providers: Sequence[Provider], active: list[str]) -> Device:
+    """What really runs: ONNX Runtime falls back without a word, so the first active provider is the proof."""
+    wanted = providers[0]
     if active[0] == wanted.name:
         return Device(wanted.device, wanted.device, wanted.precision)
     reason = f"{wanted.name} was asked for, but onnxruntime runs {active[0]}"
     if not settings.allow_fallback:
         raise DeviceError(f'{settings.model}: {reason}; {wanted.remedy}, or set allow_fallback: "true" to run on the CPU')
-    return Device(wanted.device, "CPU", "f32", fallback=reason)
+    actual = next((provider for provider in providers if provider.name == active[0]), CPU)
+    return Device(wanted.device, actual.device, actual.precision, fallback=reason)

@@ -77,7 +77,7 @@ def _cuda(settings: SessionSettings) -> Provider:
         CUDA,
         {**options, "device_id": str(settings.device_id)},
         f"CUDA:{settings.device_id}",
-        remedy="install onnxruntime-gpu with its CUDA and cuDNN libraries, and check the driver with nvidia-smi",
+        remedy="see what is missing with `triptych doctor --profile cuda` (driver, onnxruntime-gpu, CUDA, cuDNN)",
     )
 
 
@@ -101,7 +101,7 @@ def _tensorrt(given: Parameters, settings: SessionSettings) -> Provider:
         {**options, "device_id": str(settings.device_id)},
         f"TensorRT:{settings.device_id}",
         TENSORRT_PRECISION_NAMES.get(mode, "f32"),
-        remedy="install onnxruntime-gpu and the TensorRT 10 libraries it links",
+        remedy="see what is missing with `triptych doctor --profile tensorrt` (all that cuda needs, and TensorRT 10)",
     )
 
 
@@ -115,5 +115,5 @@ def _migraphx(given: Parameters, settings: SessionSettings) -> Provider:
         {**given.values, "device_id": str(settings.device_id)},
         f"ROCm:{settings.device_id}",
         MIGRAPHX_PRECISION_NAMES[on[0]] if on else "f32",
-        remedy="install onnxruntime-migraphx and ROCm 7",
+        remedy="see what is missing with `triptych doctor --profile migraphx` (driver, onnxruntime-migraphx, ROCm 7)",
     )
