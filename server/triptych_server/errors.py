@@ -72,6 +72,10 @@ class RuntimeMissingError(DeviceError):
     """The package or library of a runtime is not installed."""
 
 
+class InferenceError(TriptychServerError):
+    """A runtime gave no answer, or not the one that its network gives."""
+
+
 class ModelImportError(TriptychServerError):
     """A graph could not be brought into the served form, or did not agree with its original."""
 
