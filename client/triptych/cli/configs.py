@@ -1,21 +1,31 @@
-"""`triptych configs`: the generated configs/<profile>.pbtxt of every network."""
+"""`triptych configs`: generate the networks' configs/<profile>.pbtxt, check all configs, show what a profile makes of a model."""
 
+import dataclasses
+import json
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.table import Table
+from rich.text import Text
 
-from triptych.cli.console import CommandError
+from triptych.cli.console import CommandError, out
 from triptych.cli.server_side import server_side
 
+if TYPE_CHECKING:  # the server part may not be installed
+    from triptych_server.configs.fields import Value
+
 RepositoryOption = Annotated[Path | None, typer.Option(help="Folder with model_repository, python_models, ensembles.")]
+ProfileOption = Annotated[str, typer.Option(help="A hardware profile, or the name of a tuned config.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def build() -> typer.Typer:
     """The group of commands."""
     app = typer.Typer(name="configs", help="Model configs, generated from the hardware profiles.", no_args_is_help=True)
-    app.command()(render)
-    app.command()(check)
+    for command in (render, check, diff, explain):
+        app.command()(command)
     return app
 
 
@@ -33,15 +43,83 @@ def render(repository: RepositoryOption = None) -> None:
         typer.echo("every generated config is up to date")
 
 
-def check(repository: RepositoryOption = None) -> None:
-    """Exit with 1 when a generated config is stale."""
+def check(repository: RepositoryOption = None, as_json: AsJson = False) -> None:
+    """Look for stale generated configs, and for mistakes in every model's config of every profile; exit with 1 when there is one."""
     with server_side():
-        from triptych_server.configs.profiles import stale_profiles
+        from triptych_server.configs.lint import lint
         from triptych_server.repository import Repository
 
-        target = Repository.locate(repository)
-        stale = stale_profiles(target)
-    if stale:
-        names = ", ".join(str(file.relative_to(target.root)) for file in stale)
-        raise CommandError(f"{names} out of date; run `triptych configs render`")
-    typer.echo("every generated config is up to date")
+        findings = lint(Repository.locate(repository))
+    if as_json:
+        typer.echo(json.dumps([dataclasses.asdict(finding) for finding in findings], indent=2))
+    else:
+        for finding in findings:
+            out().print(str(finding), markup=False, soft_wrap=True)
+    if findings:
+        raise CommandError(f"{len(findings)} {'mistake' if len(findings) == 1 else 'mistakes'} in the configs")
+    if not as_json:
+        typer.echo("every config is up to date and without a mistake")
+
+
+def diff(
+    profile: ProfileOption,
+    models: Annotated[list[str] | None, typer.Argument(metavar="[MODEL]...", help="All models when none is named.")] = None,
+    against: Annotated[str, typer.Option(help="The profile to compare with.")] = "cpu",
+    repository: RepositoryOption = None,
+) -> None:
+    """Show field by field what differs between two profiles."""
+    with server_side():
+        from triptych_server.configs.difference import differences
+        from triptych_server.repository import Repository
+
+        found = differences(Repository.locate(repository), against, profile, models or ())
+    if not found:
+        typer.echo(f"nothing differs between {against} and {profile}")
+        return
+    for model in dict.fromkeys(each.model for each in found):
+        typer.echo(model)
+        _print(("  field", against, profile), [(f"  {each.field}", each.before, each.after) for each in found if each.model == model])
+
+
+def explain(
+    model: Annotated[str, typer.Argument(help="A model of the repository.")],
+    profile: ProfileOption,
+    repository: RepositoryOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the config that Triton loads for a model and a profile: each field, where it comes from, and the reason given there."""
+    with server_side():
+        from triptych_server.configs.origins import explain as origins
+        from triptych_server.repository import Repository
+
+        explanation = origins(Repository.locate(repository), model, profile)
+    if as_json:
+        typer.echo(json.dumps(dataclasses.asdict(explanation), indent=2))
+        return
+    out().print(f"{model}, profile {profile}: Triton reads {explanation.file}\n", markup=False, soft_wrap=True)
+    rows = [
+        (each.field, each.value, f"{each.source}:{each.line}" if each.line else each.source, each.comment) for each in explanation.fields
+    ]
+    _print(("field", "value", "from", "why"), rows)
+
+
+def _print(headings: tuple[str, ...], rows: "Iterable[tuple[Value | None, ...]]") -> None:
+    """A table of values."""
+    table = Table(box=None, pad_edge=False)
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(_shown(value)) for value in row))
+    out().print(table)
+
+
+def _shown(value: "Value | None") -> str:
+    """A value as config.pbtxt has it; a dash where there is none."""
+    match value:
+        case None:
+            return "-"
+        case bool():
+            return str(value).lower()
+        case list():
+            return f"[{', '.join(map(_shown, value))}]"
+    return str(value)

@@ -1,37 +1,50 @@
 """config.pbtxt and profile fragments as protobuf: text in, ModelConfig out, with errors that name the file."""
 
+import re
 from pathlib import Path
 
 from google.protobuf import text_format
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
+from triptych_server.configs.nearest import did_you_mean
 from triptych_server.errors import ConfigError
+
+_UNKNOWN = re.compile(r'^(\d+):(\d+) : (?:.*: )?(?:Message|Enum) type "([\w.]+)" has no (field|value) named "?(\w+)"?\.?$')
 
 
 def parse_config(text: str, name: str) -> ModelConfig:
     """Parse a ModelConfig in protobuf's text format; `name` says in errors where it came from.
 
-    Raises ConfigError on a syntax error or a field that Triton does not know.
+    Raises ConfigError, with the line, on a syntax error or a field or word that Triton does not know.
     """
     try:
         return text_format.Parse(text, ModelConfig())
     except text_format.ParseError as error:
-        raise ConfigError(f"{name}: {error}") from None
+        raise ConfigError(f"{name}:{_explained(str(error))}") from None
+
+
+def read_text(file: Path) -> str:
+    """The text of a config file; ConfigError when it cannot be read."""
+    try:
+        return file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{file.parent.name}/{file.name}: {error.strerror}") from None
 
 
 def read_config(file: Path) -> ModelConfig:
     """Read one config file; ConfigError when it is missing or wrong."""
-    try:
-        text = file.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"{file.parent.name}/{file.name}: {error.strerror}") from None
-    return parse_config(text, f"{file.parent.name}/{file.name}")
+    return parse_config(read_text(file), f"{file.parent.name}/{file.name}")
+
+
+def config_file(folder: Path, profile: str) -> Path:
+    """What Triton reads from a model's folder for a profile: configs/<profile>.pbtxt where there is one, else config.pbtxt."""
+    own = folder / "configs" / f"{profile}.pbtxt"
+    return own if own.is_file() else folder / "config.pbtxt"
 
 
 def profile_config(folder: Path, profile: str) -> ModelConfig:
-    """The config that Triton takes from a model's folder for a profile: configs/<profile>.pbtxt where there is one, else config.pbtxt."""
-    tuned = folder / "configs" / f"{profile}.pbtxt"
-    return read_config(tuned if tuned.is_file() else folder / "config.pbtxt")
+    """The config that Triton takes from a model's folder for a profile."""
+    return read_config(config_file(folder, profile))
 
 
 def render_config(config: ModelConfig) -> str:
@@ -42,3 +55,14 @@ def render_config(config: ModelConfig) -> str:
 def parameters_of(config: ModelConfig) -> dict[str, str]:
     """The `parameters` map as plain strings."""
     return {key: value.string_value for key, value in sorted(config.parameters.items())}
+
+
+def _explained(error: str) -> str:
+    """protobuf's complaint as `line:column: what`, with the known name that is nearest to an unknown one."""
+    unknown = _UNKNOWN.match(error)
+    if not unknown:
+        return error.replace(" : ", ": ", 1)
+    line, column, kind, what, word = unknown.groups()
+    pool = ModelConfig.DESCRIPTOR.file.pool
+    known = pool.FindMessageTypeByName(kind).fields_by_name if what == "field" else pool.FindEnumTypeByName(kind).values_by_name
+    return f"{line}:{column}: {kind.removeprefix('inference.')} has no {what} {word}{did_you_mean(word, known)}"

@@ -30,6 +30,9 @@ OURS = frozenset({"TARGET_DEVICE", "INFERENCE_PRECISION_HINT", "HINT_BF16", "all
 NATIVE_ONLY = frozenset({"SKIP_OV_DYNAMIC_BATCHSIZE", "ENABLE_BATCH_PADDING", "RESHAPE_IO_LAYERS"})
 """The native backend needs these for a dynamic batch; here every batch is dynamic, so they say nothing new."""
 
+KNOWN = PASSED_ON | OURS | NATIVE_ONLY
+"""Every parameter that a config may have."""
+
 PRECISIONS = {"f32": "f32", "fp32": "f32", "bf16": "bf16", "f16": "f16", "fp16": "f16"}
 
 
@@ -45,7 +48,7 @@ class CompileOptions:
     def from_settings(cls, settings: SessionSettings) -> Self:
         """Read and check the parameters; ConfigError for unknown or conflicting ones."""
         given = settings.parameters
-        given.refuse_unknown(PASSED_ON | OURS | NATIVE_ONLY, f"{settings.model}: the openvino backend")
+        given.refuse_unknown(KNOWN, f"{settings.model}: the openvino backend")
         if "NUM_STREAMS" in given and "PERFORMANCE_HINT" in given:
             raise ConfigError(
                 f"{settings.model}: NUM_STREAMS and PERFORMANCE_HINT are both set, and the hint chooses streams itself; keep one of them"

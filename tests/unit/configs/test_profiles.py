@@ -83,5 +83,5 @@ def test_unknown_profile_names_those_that_exist():
 
 
 def test_unknown_field_is_an_error_that_names_the_file():
-    with pytest.raises(ConfigError, match=r"net/config.pbtxt: 1:1 : .*max_batch_sise"):
+    with pytest.raises(ConfigError, match=r"net/config.pbtxt:1:1: ModelConfig has no field max_batch_sise; did you mean max_batch_size\?"):
         parse_config("max_batch_sise: 1", "net/config.pbtxt")
