@@ -47,9 +47,9 @@ def test_check_exits_with_1_and_names_each_mistake(tmp_path):
     config.write_text(config.read_text().replace("max_queue_size: 128", "max_queue_size: 0"))
     found = configs("check", repository=copy.root)
     assert found.returncode == 1
-    assert "python_models/clip_preprocess/config.pbtxt:11: dynamic_batching.default_queue_policy.max_queue_size: found 0" in found.stdout
+    assert "python_models/clip_preprocess/config.pbtxt:12: dynamic_batching.default_queue_policy.max_queue_size: found 0" in found.stdout
     assert "1 mistake in the configs" in found.stderr
-    assert json.loads(configs("check", "--json", repository=copy.root).stdout)[0]["line"] == 11
+    assert json.loads(configs("check", "--json", repository=copy.root).stdout)[0]["line"] == 12
 
 
 def test_unknown_names_are_errors():
