@@ -191,13 +191,9 @@ class AsyncClient:
         for name in ready_models(index):
             with contextlib.suppress(NotFound):  # unloaded since the index was read
                 configs[name] = await self._model_config(name, timeout)
-        page = metrics.Metrics()
-        try:
-            seconds = timeout or self._settings.timeout
-            page = await asyncio.to_thread(metrics.fetch, self._settings.metrics_page(), seconds)
-        except metrics.MetricsUnreachable as error:
-            notes.append(str(error))
-        return server_status(index, configs, statistics, page, *notes)
+        page = await asyncio.to_thread(metrics.fetched, self._settings.metrics_page(), timeout or self._settings.timeout)
+        ready = await self._send(transport.server_ready, timeout)
+        return server_status(index, configs, statistics, page, *notes, ready=ready)
 
     async def close(self) -> None:
         """Break off what is under way and free the connections; the client cannot be used afterwards."""

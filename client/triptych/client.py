@@ -218,12 +218,9 @@ class Client:
         for name in ready_models(index):
             with contextlib.suppress(NotFound):  # unloaded since the index was read
                 configs[name] = self._model_config(name, timeout)
-        page = metrics.Metrics()
-        try:
-            page = metrics.fetch(self._settings.metrics_page(), timeout or self._settings.timeout)
-        except metrics.MetricsUnreachable as error:
-            notes.append(str(error))
-        return server_status(index, configs, statistics, page, *notes)
+        page = metrics.fetched(self._settings.metrics_page(), timeout or self._settings.timeout)
+        ready = self._send(self._transport.server_ready, timeout)
+        return server_status(index, configs, statistics, page, *notes, ready=ready)
 
     def close(self) -> None:
         """Break off what is under way and free the connections; the client cannot be used afterwards."""

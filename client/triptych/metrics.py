@@ -62,3 +62,11 @@ def fetch(url: str, timeout: float) -> Metrics:
         raise MetricsUnreachable(f"no metrics at {page}: {error.strerror or error or type(error).__name__}") from None
     except ValueError as error:
         raise MetricsUnreachable(f"{page} is no metrics page: {error}") from None
+
+
+def fetched(url: str, timeout: float) -> Metrics | MetricsUnreachable:
+    """`fetch`, with the reason as a value: a status without metrics is still a status."""
+    try:
+        return fetch(url, timeout)
+    except MetricsUnreachable as error:
+        return error

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from triptych.metrics import Metrics
+from triptych.metrics import Metrics, MetricsUnreachable
 from triptych.transport.failures import cleaned
 
 NOT_LOADED = "NOT LOADED"
@@ -37,13 +37,41 @@ class ModelStatus:
         """Whether it was never asked to load, as models without weights are."""
         return self.state == NOT_LOADED
 
+    @property
+    def waiting(self) -> bool:
+        """Whether it was asked to load and is not ready."""
+        return not (self.ready or self.left_out)
+
 
 @dataclass(frozen=True, slots=True)
 class ServerStatus:
-    """Every model by name; `note` says why something is missing, such as metrics that cannot be read."""
+    """Every model by name; `note` says why something is missing, such as metrics that cannot be read.
+
+    `ready` is the server's own word for itself and all models that it was to load, which counts where its index is closed; `blind` says
+    why it is not known on what device models run.
+    """
 
     models: tuple[ModelStatus, ...]
     note: str | None = None
+    ready: bool = True
+    blind: str | None = None
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """One sentence for each thing that is not as it was asked for: a model that is not ready, or runs on another device or in another
+        precision; empty when all is well."""
+        waiting = [f"{model.name} is {model.state}" + f" ({model.reason})" * bool(model.reason) for model in self if model.waiting]
+        elsewhere = [
+            f"{model.name} was to run on {model.device_requested}, and runs on {model.device_actual} in {model.precision}"
+            for model in self
+            if model.ready and model.fallback
+        ]
+        if not any(model.ready for model in self):
+            waiting.append("no model is ready")
+        if not self.ready and not waiting:
+            waiting.append("the server says that it is not ready; its log says why")
+        unknown = [f"it is not known what the models run on ({self.blind})"] if self.blind else []
+        return (*waiting, *elsewhere, *unknown)
 
     def __iter__(self) -> Iterator[ModelStatus]:
         return iter(self.models)
@@ -66,10 +94,12 @@ def server_status(
     index: Iterable[Mapping[str, Any]],
     configs: Mapping[str, Mapping[str, Any]],
     statistics: Iterable[Mapping[str, Any]],
-    metrics: Metrics,
+    metrics: Metrics | MetricsUnreachable,
     *notes: str,
+    ready: bool = True,
 ) -> ServerStatus:
-    """Join Triton's four sources; numbers may be ints (HTTP) or decimal strings (gRPC)."""
+    """Join Triton's five sources; numbers may be ints (HTTP) or decimal strings (gRPC)."""
+    page, blind = (metrics, None) if isinstance(metrics, Metrics) else (Metrics(), str(metrics))
     entries: dict[str, Mapping[str, Any]] = {}
     for entry in index:  # several versions: a ready one speaks for the model
         if entries.get(entry["name"], {}).get("state") != "READY":
@@ -79,8 +109,8 @@ def server_status(
         inferences, executions = counts.get(row["name"], (0, 0))
         inferences += int(row.get("inference_count", 0))
         counts[row["name"]] = (inferences, executions + int(row.get("execution_count", 0)))
-    rows = (_row(entries[name], configs.get(name), counts.get(name), metrics) for name in sorted(entries))
-    return ServerStatus(tuple(rows), "; ".join(notes) or None)
+    rows = (_row(entries[name], configs.get(name), counts.get(name), page) for name in sorted(entries))
+    return ServerStatus(tuple(rows), "; ".join((*notes, *filter(None, [blind]))) or None, ready, blind)
 
 
 def _row(entry: Mapping[str, Any], config: Mapping[str, Any] | None, counts: tuple[int, int] | None, metrics: Metrics) -> ModelStatus:

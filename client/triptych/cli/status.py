@@ -1,4 +1,4 @@
-"""`triptych status`: one row per model: state, device asked and got, load."""
+"""`triptych status`: one row per model: state, device asked and got, load; with --check, whether all is as it was asked for."""
 
 import dataclasses
 import json
@@ -13,6 +13,8 @@ from triptych.cli.console import err, fail, out
 from triptych.status import ModelStatus, ServerStatus
 
 ABSENT = "-"
+CONTROL_HEADERS = ("triptych-control", "triton-grpc-protocol-triptych-control")
+"""What `triptych serve` wants its control key in, over HTTP and over gRPC."""
 
 
 def status(
@@ -21,23 +23,37 @@ def status(
         str | None,
         typer.Option(envvar="TRIPTYCH_METRICS_URL", help="Triton's metrics.", show_default="port 8002 of the same host"),
     ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="One line; fails, too, when a model runs elsewhere than asked. For health checks.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     timeout: options.Timeout = 10.0,
     header: options.Header = None,
+    control_key: Annotated[
+        str | None, typer.Option(envvar="TRIPTYCH_CONTROL_KEY", help="The server's, if it keeps its repository index closed.")
+    ] = None,
     tls_root: options.TlsRoot = None,
     tls_certificate: options.TlsCertificate = None,
     tls_key: options.TlsKey = None,
 ) -> None:
     """Show what every model of a server is doing. Exit code 1 when one that was to be loaded is not ready."""
-    with options.client(url, timeout, header, tls_root, tls_certificate, tls_key, metrics_url) as client:
+    keys = [f"{name}: {control_key}" for name in CONTROL_HEADERS if control_key]
+    with options.client(url, timeout, [*(header or []), *keys], tls_root, tls_certificate, tls_key, metrics_url) as client:
         server = client.server_status()
     if as_json:
-        typer.echo(json.dumps(dataclasses.asdict(server), indent=2))
+        typer.echo(json.dumps({**dataclasses.asdict(server), "problems": server.problems}, indent=2))
+    elif check:
+        if not server.problems:
+            typer.echo(f"{sum(model.ready for model in server)} models are ready, on the devices that they were asked to run on")
     else:
         out().print(_table(server))
         if server.note:
             err().print(f"note: {server.note}", markup=False, soft_wrap=True)
-    waiting = [model for model in server if not model.ready and not model.left_out]
+    if check:
+        for problem in server.problems:
+            fail(problem)
+        raise typer.Exit(1 if server.problems else 0)
+    waiting = [model for model in server if model.waiting]
     if waiting:
         reasons = "; ".join(f"{model.name} is {model.state}" + (f" ({model.reason})" if model.reason else "") for model in waiting)
         raise typer.Exit(fail(f"{len(waiting)} of {len(server)} models are not ready: {reasons}"))

@@ -37,6 +37,9 @@ class Transport(Protocol):
     def infer(self, call: Call, timeout: float) -> Tensors:
         """The outputs that `call` asks for, as far as the answer has them."""
 
+    def server_ready(self, timeout: float) -> bool:
+        """Whether the server calls itself and every model that it was to load ready."""
+
     def model_index(self, timeout: float) -> Sequence[Json]:
         """Every model of the repository: name, state, reason."""
 
@@ -54,6 +57,8 @@ class AsyncTransport(Protocol):
     """`Transport` for one event loop."""
 
     async def infer(self, call: Call, timeout: float) -> Tensors: ...
+
+    async def server_ready(self, timeout: float) -> bool: ...
 
     async def model_index(self, timeout: float) -> Sequence[Json]: ...
 

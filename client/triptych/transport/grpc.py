@@ -30,6 +30,10 @@ class GrpcTransport:
         )
         return answered(call, result)
 
+    def server_ready(self, timeout: float) -> bool:
+        headers = dict(self._connection.headers)
+        return bool(self._ask(lambda: self._client.is_server_ready(headers=headers, client_timeout=timeout)))
+
     def model_index(self, timeout: float) -> Sequence[Json]:
         headers = dict(self._connection.headers)
         index = self._ask(lambda: self._client.get_model_repository_index(headers=headers, as_json=True, client_timeout=timeout))

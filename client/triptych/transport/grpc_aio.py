@@ -36,6 +36,9 @@ class AsyncGrpcTransport:
         )
         return answered(call, result)
 
+    async def server_ready(self, timeout: float) -> bool:
+        return bool(await self._ask(self._client.is_server_ready(headers=dict(self._connection.headers), client_timeout=timeout)))
+
     async def model_index(self, timeout: float) -> Sequence[Json]:
         headers = dict(self._connection.headers)
         index = await self._ask(self._client.get_model_repository_index(headers=headers, as_json=True, client_timeout=timeout))

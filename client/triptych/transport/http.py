@@ -38,6 +38,9 @@ class HttpTransport:
     def infer(self, call: Call, timeout: float) -> Tensors:
         return self._wait(self._transport.infer(call, timeout))
 
+    def server_ready(self, timeout: float) -> bool:
+        return self._wait(self._transport.server_ready(timeout))
+
     def model_index(self, timeout: float) -> Sequence[Json]:
         return self._wait(self._transport.model_index(timeout))
 

@@ -38,6 +38,9 @@ class AsyncHttpTransport:
         result = await self._ask(question, timeout)
         return answered(call, result)
 
+    async def server_ready(self, timeout: float) -> bool:
+        return bool(await self._ask(self._client.is_server_ready(headers=dict(self._connection.headers)), timeout))
+
     async def model_index(self, timeout: float) -> Sequence[Json]:
         headers = dict(self._connection.headers)
         models: Sequence[Json] = await self._ask(self._client.get_model_repository_index(headers=headers), timeout)

@@ -8,8 +8,9 @@ import pytest
 import typer
 
 from triptych.cli import options
-from triptych.cli.status import status
+from triptych.cli.status import CONTROL_HEADERS, status
 from triptych.status import NOT_LOADED, ModelStatus, ServerStatus
+from triptych_server.engine import command
 
 GOOD = ModelStatus("clip_visual", "READY", count=3)
 LEFT_OUT = ModelStatus("face_detection", NOT_LOADED, "it was not loaded")
@@ -60,3 +61,34 @@ def test_json_stands_alone(show):
     code, shown, told = show(GOOD, LEFT_OUT, note="no metrics", as_json=True)
     assert (code, told) == (0, "")
     assert [model["state"] for model in json.loads(shown)["models"]] == ["READY", NOT_LOADED]
+
+
+def test_the_check_is_one_line_when_all_is_as_it_was_asked_for(show):
+    code, shown, told = show(GOOD, LEFT_OUT, note="only ready models are listed", check=True)
+    assert (code, told) == (0, "")
+    assert shown == "1 models are ready, on the devices that they were asked to run on\n"
+
+
+def test_the_check_says_each_problem_in_a_sentence(show):
+    elsewhere = ModelStatus("clip_visual", "READY", device_requested="GPU", device_actual="CPU", precision="f32", fallback=True)
+    code, shown, told = show(elsewhere, FAILED, check=True)
+    assert (code, shown) == (1, "")
+    assert told.splitlines() == [
+        "triptych: clip_textual is UNAVAILABLE (no weights)",
+        "triptych: clip_visual was to run on GPU, and runs on CPU in f32",
+    ]
+
+
+def test_the_control_key_opens_the_index(monkeypatch):
+    sent = []
+
+    def client(url, timeout, header, *_):
+        sent.extend(header)
+        return nullcontext(SimpleNamespace(server_status=lambda: ServerStatus((GOOD,))))
+
+    monkeypatch.setattr(options, "client", client)
+    with pytest.raises(typer.Exit) as end:
+        status(check=True, control_key="secret", header=["x-tenant: a"])
+    assert end.value.exit_code == 0
+    assert sent == ["x-tenant: a", *(f"{name}: secret" for name in CONTROL_HEADERS)]
+    assert CONTROL_HEADERS[0] == command.CONTROL_HEADER  # the two packages do not import each other

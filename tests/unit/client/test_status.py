@@ -4,7 +4,7 @@ import pytest
 
 from triptych.metrics import Metrics, MetricsUnreachable, fetch
 from triptych.prometheus import parse
-from triptych.status import ModelStatus, server_status
+from triptych.status import NOT_LOADED, ModelStatus, ServerStatus, server_status
 
 METRICS = Metrics.of(
     parse("""
@@ -103,3 +103,28 @@ def test_metrics_that_cannot_be_had_say_why(free_port):
     for url in ("127.0.0.1:8002", "file:///etc/passwd", "ftp://host/metrics"):
         with pytest.raises(MetricsUnreachable, match="is no metrics address"):
             fetch(url, 5)
+
+
+def problems(*models, **more):
+    return ServerStatus(models, **more).problems
+
+
+def test_a_problem_is_a_model_that_was_asked_for_and_is_not_ready():
+    left_out = ModelStatus("faces", NOT_LOADED, "it was not loaded")
+    assert problems(ModelStatus("clip_visual", "READY"), left_out) == ()
+    failed = ModelStatus("clip_textual", "UNAVAILABLE", "no weights")
+    assert problems(ModelStatus("clip_visual", "READY"), failed) == ("clip_textual is UNAVAILABLE (no weights)",)
+    assert problems(left_out) == ("no model is ready",)
+
+
+def test_a_problem_is_a_model_that_runs_elsewhere():
+    (said,) = server_status(INDEX[:2], CONFIGS, [], METRICS).problems
+    assert said == "clip_visual was to run on GPU, and runs on CPU in bf16"
+
+
+def test_a_problem_is_what_the_server_does_not_tell():
+    fine = ModelStatus("clip_visual", "READY")
+    assert problems(fine, ready=False) == ("the server says that it is not ready; its log says why",)
+    status = server_status(INDEX[:2], CONFIGS, [], MetricsUnreachable("no metrics at http://x/metrics: HTTP 404"))
+    assert status.problems == ("it is not known what the models run on (no metrics at http://x/metrics: HTTP 404)",)
+    assert status.note == "no metrics at http://x/metrics: HTTP 404"
