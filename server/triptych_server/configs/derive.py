@@ -33,6 +33,17 @@ def derive(config: ModelConfig) -> ModelConfig:
     return derived
 
 
+def without_derived(config: ModelConfig) -> ModelConfig:
+    """A copy without shape profiles and warm-ups, to be derived anew where dims have changed."""
+    plain = ModelConfig()
+    plain.CopyFrom(config)
+    for accelerator in plain.optimization.execution_accelerators.gpu_execution_accelerator:
+        for key in SHAPES:
+            accelerator.parameters.pop(key, None)
+    del plain.model_warmup[:]
+    return plain
+
+
 def _shape(batch: int, dims: Iterable[int]) -> str:
     return "x".join(map(str, [batch, *dims]))
 

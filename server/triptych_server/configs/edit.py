@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from pathlib import Path
 
-from triptych_server.configs.read import parse_config
+from triptych_server.configs.derive import derive, without_derived
+from triptych_server.configs.read import parse_config, render_config
 from triptych_server.errors import ConfigError
 
 
@@ -37,6 +39,23 @@ def edit_config(file: Path, *, dims: Mapping[str, Sequence[int]], parameters: Ma
         if config.parameters[key].string_value != value:
             raise ConfigError(f"{file.parent.name}/{file.name}: parameter {key} could not be set to {value!r}")
     return text
+
+
+def edit_tuned(file: Path, *, dims: Mapping[str, Sequence[int]], parameters: Mapping[str, str]) -> str:
+    """The text of a config that was written by a program, with new dims and parameters, and what follows from them; nothing is written.
+    Where something changes, comments are kept in its title only."""
+    text = file.read_text(encoding="utf-8")
+    before = parse_config(text, f"{file.parent.name}/{file.name}")
+    config = parse_config(text, f"{file.parent.name}/{file.name}")
+    for tensor in (*config.input, *config.output):
+        if tensor.name in dims:
+            tensor.dims[:] = dims[tensor.name]
+    for key in set(parameters) & set(config.parameters):
+        config.parameters[key].string_value = parameters[key]
+    if config == before:
+        return text
+    title = "".join(f"{line}\n" for line in takewhile(lambda line: line.startswith("#"), text.splitlines()))
+    return title + render_config(derive(without_derived(config)))
 
 
 def _replace(pattern: re.Pattern[str], replacement: str, text: str, what: str) -> str:

@@ -24,7 +24,7 @@ def profile_names(repository: Repository) -> list[str]:
 
 def check_profile(repository: Repository, profile: str) -> None:
     """ConfigError, with the known names, for a profile that neither `profiles/` nor a model's `configs/` has."""
-    tuned = {file.stem for model in repository.models() for file in (model / "configs").glob("*.pbtxt")}
+    tuned = {file.stem for file in tuned_files(repository)}
     known = profile_names(repository)
     if profile not in {*known, *tuned}:
         raise ConfigError(f"unknown profile {profile!r}; there are: {', '.join([*known, *sorted(tuned - set(known))])}")
@@ -39,6 +39,12 @@ def render_profiles(repository: Repository) -> Iterator[tuple[Path, str]]:
             config = derive(merge_config(read_config(folder / "config.pbtxt"), *map(read_config, fragments)))
             sources = " and ".join(str(file.relative_to(repository.root)) for file in fragments)
             yield folder / "configs" / f"{profile}.pbtxt", HEADER.format(sources=sources) + render_config(config)
+
+
+def tuned_files(repository: Repository) -> list[Path]:
+    """The configs of no profile in `profiles/`, which `triptych tune` or a person wrote: they must follow when a model changes."""
+    generated = set(profile_names(repository))
+    return [file for folder in repository.models() for file in sorted((folder / "configs").glob("*.pbtxt")) if file.stem not in generated]
 
 
 def fragment_files(repository: Repository, profile: str, model: str) -> list[Path]:

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from triptych_server.configs.edit import edit_config
-from triptych_server.configs.profiles import render_profiles
+from triptych_server.configs.edit import edit_config, edit_tuned
+from triptych_server.configs.profiles import render_profiles, tuned_files
 from triptych_server.engine.running import RunningEngine, running_engines
 from triptych_server.errors import EngineError, ModelImportError
 from triptych_server.models.hot_swap import rehearsed
@@ -44,7 +44,7 @@ class Change:
         return self.staged.model(network) / "1" / "model.onnx"
 
     def edit_configs(self, dims: Dims, parameters: Parameters) -> None:
-        """Set dims (model to tensor to shape) and parameters in the configs, and render every profile anew.
+        """Set dims (model to tensor to shape) and parameters in the configs, tuned ones too, and render every profile anew.
 
         A model that the repository does not have needs no edit: someone may serve search without `photo`.
         """
@@ -52,6 +52,9 @@ class Change:
         for model in sorted({*dims, *parameters} & set(there)):
             config = there[model] / "config.pbtxt"
             config.write_text(edit_config(config, dims=dims.get(model, {}), parameters=parameters.get(model, {})), encoding="utf-8")
+        for file in tuned_files(self.staged):
+            model = file.parents[1].name
+            file.write_text(edit_tuned(file, dims=dims.get(model, {}), parameters=parameters.get(model, {})), encoding="utf-8")
         for file, text in render_profiles(self.staged):
             file.write_text(text, encoding="utf-8")
 

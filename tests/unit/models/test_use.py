@@ -54,6 +54,8 @@ def snapshot(repository):
 
 
 def test_graphs_tokenizer_and_configs_of_every_profile_follow(folder, repository, export):
+    tuned = repository.model("clip_visual") / "configs" / "mine.pbtxt"
+    tuned.write_text((tuned.parent / "openvino.pbtxt").read_text())
     used = use_folder(folder, repository)
     assert (used.visual.dim, used.visual.size, used.textual.size) == (24, 32, 16)
     assert repository.missing_weights("clip_visual", "clip_textual", "clip_tokenize") == []
@@ -69,6 +71,7 @@ def test_graphs_tokenizer_and_configs_of_every_profile_follow(folder, repository
     assert shapes["search_image"] == [[1], [24]]
     assert shapes["search_text"] == [[1], [1], [24]]
     assert stale_profiles(repository) == []
+    assert [list(tensor.dims) for tensor in (*read_config(tuned).input, *read_config(tuned).output)] == [[32, 32, 3], [24]]
     preprocess = parameters_of(read_config(repository.model("clip_preprocess") / "config.pbtxt"))
     assert preprocess.items() >= {"size": "32", "resize_mode": "squash", "interpolation": "bilinear", "decode": "scaled"}.items()
     tokenize = parameters_of(read_config(repository.model("clip_tokenize") / "config.pbtxt"))
