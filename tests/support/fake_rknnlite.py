@@ -30,6 +30,7 @@ class RKNNLite:
         self.released, self.runs = False, 0
         self._busy = threading.Lock()
         self._output = np.zeros((1, 4), np.float32)
+        self._step("made", None)
         RKNNLite.made.append(self)
 
     def load_rknn(self, path: str) -> object:

@@ -31,7 +31,10 @@ class RknnContext:
 
     def __init__(self, lite: Any, compiled: Path, mask: int | None, shapes: Sequence[tuple[int, ...]]) -> None:
         self._shapes = shapes
-        self._lite = lite()
+        try:
+            self._lite = lite()
+        except Exception as error:  # it looks at the board and at its libraries already
+            raise DeviceError(f"RKNNLite could not be made: {_words(error)}") from error
         try:
             _start("load_rknn", lambda: self._lite.load_rknn(str(compiled)))
             masked = {} if mask is None else {"core_mask": mask}
@@ -82,9 +85,13 @@ def _start(name: str, step: Callable[[], object]) -> None:
     try:
         given = step()
     except Exception as error:
-        raise DeviceError(f"RKNNLite.{name} failed: {' '.join(str(error).split())[:300]}") from error
+        raise DeviceError(f"RKNNLite.{name} failed: {_words(error)}") from error
     if given not in (0, None):
         raise DeviceError(f"RKNNLite.{name} gave {given}; the lines `E RKNN` of the server's log say why")
+
+
+def _words(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]
 
 
 def _without_ones(shape: Sequence[int]) -> list[int]:

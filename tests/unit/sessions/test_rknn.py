@@ -159,6 +159,12 @@ def test_a_runtime_that_does_not_start_says_what_the_board_lacks(lite, board, gr
     assert all(context.released for context in lite.made)
 
 
+def test_a_runtime_that_cannot_be_made_is_a_device_error(lite, board, graph):
+    lite.fails["made"] = OSError("librknnrt.so: cannot open shared object file")
+    with pytest.raises(DeviceError, match=r"net: RKNNLite could not be made: librknnrt\.so: cannot open"):
+        rknn.open_session(settings(graph))
+
+
 def test_a_board_that_lacks_nothing_sends_to_the_log(lite, board, graph):
     lite.fails["init_runtime"] = -1
     with pytest.raises(DeviceError, match="init_runtime gave -1; the lines `E RKNN` of the server's log say why"):
