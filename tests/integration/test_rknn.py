@@ -31,6 +31,8 @@ from triptych_server.models.convert.rknn import RECIPE, RknnConverter
 from triptych_server.models.sessions import open_session
 from triptych_server.models.use_faces import use_faces
 
+pytestmark = pytest.mark.timeout(1200)  # the first to need the converter installs it
+
 TARGET = "rk3588"
 TRIPTYCH = str(Path(sys.executable).with_name("triptych"))
 NETWORKS = ("clip_visual", "face_detection", "face_recognition")

@@ -20,6 +20,8 @@ pytest.importorskip("torch", reason="PyTorch, which makes the exports, is not in
 pytest.importorskip("transformers", reason="transformers is not installed: it is a reference")
 from tests.support import exports
 
+pytestmark = pytest.mark.timeout(1200)  # the first to need the converter installs it
+
 LAYOUTS = {  # one for each form that the cut and the toolkit see; the others are cut in tests/unit/models/convert
     "openclip-vit": ("clip_visual", "rk3588"),
     "openclip-rn50": ("clip_visual", "rk3576"),

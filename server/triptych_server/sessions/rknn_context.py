@@ -52,7 +52,7 @@ class RknnContext:
             _logger.exception("the NPU failed")
             raise InferenceError("the NPU failed on this request; the server's log has the details") from error
         if found is None or isinstance(found, int):
-            raise InferenceError("the NPU gave no answer to this request; the lines `E RKNN` of the server's log say why")
+            raise InferenceError("the NPU gave no answer to this request; the lines that begin with `E` in the log say why")
         if len(found) != len(outputs):
             raise InferenceError(f"the NPU gave {len(found)} outputs; expected {len(outputs)}: convert the model again")
         for target, source, shape in zip(outputs, found, self._shapes, strict=True):
@@ -81,13 +81,13 @@ class RknnContext:
 
 
 def _start(name: str, step: Callable[[], object]) -> None:
-    """Failures are -1 (with lines `E RKNN` in the log) or exceptions."""
+    """Failures are -1 (with lines that begin with `E` in the log) or exceptions."""
     try:
         given = step()
     except Exception as error:
         raise DeviceError(f"RKNNLite.{name} failed: {_words(error)}") from error
     if given not in (0, None):
-        raise DeviceError(f"RKNNLite.{name} gave {given}; the lines `E RKNN` of the server's log say why")
+        raise DeviceError(f"RKNNLite.{name} gave {given}; the lines that begin with `E` in the log say why")
 
 
 def _words(error: Exception) -> str:
