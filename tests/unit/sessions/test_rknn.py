@@ -159,6 +159,14 @@ def test_a_runtime_that_does_not_start_says_what_the_board_lacks(lite, board, gr
     assert all(context.released for context in lite.made)
 
 
+def test_a_container_that_hides_the_board_is_told_its_option(lite, board, graph, tmp_path, monkeypatch):
+    root = boards.build(boards.ROCK_5B_IN_CONTAINER, tmp_path / "container")
+    monkeypatch.setattr(rknn, "Tree", lambda: Tree(root))
+    lite.fails["init_runtime"] = -1
+    with pytest.raises(DeviceError, match=r"device tree: /proc/device-tree is hidden, .*security_opt: \[systempaths=unconfined"):
+        rknn.open_session(settings(graph))
+
+
 def test_a_runtime_that_cannot_be_made_is_a_device_error(lite, board, graph):
     lite.fails["made"] = OSError("librknnrt.so: cannot open shared object file")
     with pytest.raises(DeviceError, match=r"net: RKNNLite could not be made: librknnrt\.so: cannot open"):
