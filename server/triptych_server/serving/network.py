@@ -1,7 +1,8 @@
 """A Triton backend over any Session: requests are stacked, run, split, and each is answered by itself.
 
 `execute` returns as soon as the batch is on its way, unless every run that the session can use is taken: then it waits,
-so that Triton keeps collecting the next batch. A lone request runs at once on the calling thread, from Triton's memory.
+so that Triton keeps collecting the next batch. A lone request runs at once on the calling thread, from Triton's memory; but where Triton
+collects none (no dynamic_batching), as many requests as the session can use run side by side.
 """
 
 from __future__ import annotations  # Triton adds its classes to pb_utils only after this import
@@ -56,6 +57,7 @@ class NetworkBackend:
             pb_utils.Logger.log_warn(f"{self._instance.name}: {device.fallback}")
         pb_utils.Logger.log_info(f"{self._instance.name}: asked for {device.requested}, runs on {device.actual} in {device.precision}")
         self._slots = threading.BoundedSemaphore(self._session.concurrency)
+        self._triton_collects = bool(self._instance.config.get("dynamic_batching"))
         self._workers = ThreadPoolExecutor(self._session.concurrency, thread_name_prefix=self._instance.model)
 
     def execute(self, requests: Sequence[pb_utils.InferenceRequest]) -> None:
@@ -64,7 +66,7 @@ class NetworkBackend:
         handed_over = False
         try:
             taken = self._take(requests)
-            if len(taken) == 1:
+            if len(taken) == 1 and self._triton_collects:
                 self._run(taken, taken[0][1])
             elif taken:
                 handed_over = self._hand_over(taken)
@@ -81,7 +83,10 @@ class NetworkBackend:
         """Give a batch to a worker, which frees the slot; False, with every request answered, when that failed."""
         try:
             # Triton takes its memory back when execute returns, so the inputs are copied (stacked) here.
-            self._workers.submit(self._run_and_free, taken, stack([inputs for _, inputs in taken]))
+            batch = stack([inputs for _, inputs in taken])
+            if len(taken) == 1:
+                batch = {name: array.copy() for name, array in batch.items()}
+            self._workers.submit(self._run_and_free, taken, batch)
         except Exception as error:
             for request, _ in taken:
                 responses.send(request, responses.failure(error, self._instance.model))
