@@ -83,6 +83,7 @@ def backend(pb_utils):
     made._instance = types.SimpleNamespace(model="net", name="net_0")
     made._session = Negation()
     made._slots = threading.BoundedSemaphore(2)
+    made._triton_collects = True
     made._workers = network.ThreadPoolExecutor(2)
     yield made
     made.finalize()
