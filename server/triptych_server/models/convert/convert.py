@@ -66,7 +66,8 @@ class Converter(Protocol):
         ...
 
     def compile(self, parts: Parts, folder: Path, rows: NDArray[Any]) -> Compiled:
-        """Compile the core into `folder`, and run the result on `rows` [N,...] as a request has them. ConversionError."""
+        """Compile the core, which it may change for that, into `folder`, and run the result on `rows` [N,...] as a request has them.
+        ConversionError."""
         ...
 
 
@@ -102,23 +103,32 @@ def convert(repository: Repository, network: str, converter: Converter, say: Say
     started = time.monotonic()
     graph = repository.model(network) / "1" / "model.onnx"
     target = graph.parent / converter.target
-    source, parts, rows = _cut(graph)
-    with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=graph.parent) as scratch:
-        folder = Path(scratch) / target.name
-        folder.mkdir()
-        say(f"{network}: compiling for {converter.target}")
-        compiled = converter.compile(parts, folder, rows)
-        onnx.save_model(parts.tail, str(folder / TAIL))
-        agreement = check_agreement(_served(graph, rows), _joined(folder / TAIL, parts, compiled, rows), converter.limits)
-        _record(source, converter, parts, compiled, rows).write(folder)
-        with locked(repository, _PATIENCE):
-            if graph_hash(graph) != source:
-                raise ConversionError(f"{network} was changed while it was converted; convert it again")
-            if target.exists():  # whoever looks between the two renames finds no conversion, never half of one
-                target.rename(Path(scratch) / "old")
-            folder.rename(target)
+    try:
+        with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=graph.parent) as scratch:
+            folder = Path(scratch) / target.name
+            folder.mkdir()
+            say(f"{network}: compiling for {converter.target}")
+            source, agreement = _fill(folder, graph, converter)
+            with locked(repository, _PATIENCE):
+                if graph_hash(graph) != source:
+                    raise ConversionError(f"{network} was changed while it was converted; convert it again")
+                if target.exists():  # whoever looks between the two renames finds no conversion, never half of one
+                    target.rename(Path(scratch) / "old")
+                folder.rename(target)
+    except OSError as error:
+        raise ConversionError(f"{network} could not be converted in {graph.parent}: {error.strerror}") from error
     size = sum(file.stat().st_size for file in target.iterdir()) / 1e6
     return Report(network, target, agreement, size, time.monotonic() - started)
+
+
+def _fill(folder: Path, graph: Path, converter: Converter) -> tuple[str, Agreement]:
+    """Write all that a conversion consists of; returns the hash of the graph that it is of, and how well they agree."""
+    source, parts, rows = _cut(graph)
+    compiled = converter.compile(parts, folder, rows)
+    onnx.save_model(parts.tail, str(folder / TAIL))
+    agreement = check_agreement(_served(graph, rows), _joined(folder / TAIL, parts, compiled, rows), converter.limits)
+    _record(source, converter, parts, compiled, rows).write(folder)
+    return source, agreement
 
 
 def core_outputs(parts: Parts) -> dict[str, tuple[int, ...]]:

@@ -115,6 +115,15 @@ def test_a_graph_that_changes_meanwhile_is_not_given_the_old_conversion(reposito
     assert contents(folder(repository)) is None
 
 
+def test_a_full_disk_is_said(repository):
+    def fill():
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(ConversionError, match="face_recognition could not be converted in .*: No space left on device"):
+        convert(repository, "face_recognition", Kept(during=fill), silent)
+    assert contents(folder(repository)) is None
+
+
 def test_an_interrupted_conversion_leaves_nothing(repository):
     def interrupt():
         raise KeyboardInterrupt

@@ -3,7 +3,7 @@
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 from tests.support import face_exports
 from triptych_server.errors import ConversionError
@@ -114,6 +114,14 @@ FLOATS = helper.make_node("Cast", ["image"], ["floats"], to=TensorProto.FLOAT)
 )
 def test_a_graph_that_is_not_in_the_served_form_is_refused(served, words):
     with pytest.raises(ConversionError, match=words):
+        cut(served)
+
+
+def test_weights_that_no_compiler_reads_are_refused(monkeypatch):
+    monkeypatch.setattr("triptych_server.models.convert.parts.EXTERNAL_ABOVE", 3)
+    served = model(FLOATS, helper.make_node("Mul", ["floats", "two"], ["embedding"]))
+    served.graph.initializer.append(numpy_helper.from_array(np.float32([2]), "two"))
+    with pytest.raises(ConversionError, match="has 0.0 GB of weights, and compilers read 2 GB; use a smaller model"):
         cut(served)
 
 
