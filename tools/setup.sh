@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Make .venv with the pinned dependencies and Triptych itself, from a bare Debian or Ubuntu with python3 and make.
-# Usage: tools/setup.sh [torch]   `torch` adds PyTorch, which training and the parity tests need.
+# Usage: tools/setup.sh [torch]   `torch` adds what only tests need: PyTorch (training needs it too) and a compose implementation.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -64,5 +64,11 @@ if [ "${1:-}" = torch ] && ! $venv/bin/python -c 'import torch' 2>/dev/null; the
     if ! $venv/bin/pip install -q "$torch"; then
         [ "${CI:-}" = true ] && exit 1  # green must mean compared
         say "PyTorch could not be installed; tests that compare with it will be skipped"
+    fi
+fi
+if [ "${1:-}" = torch ] && ! docker compose version >/dev/null 2>&1 && ! command -v docker-compose >/dev/null; then
+    if ! (install_packages docker-compose); then
+        [ "${CI:-}" = true ] && exit 1
+        say "no docker compose: tests of the compose files will be skipped"
     fi
 fi
