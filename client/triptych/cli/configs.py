@@ -2,19 +2,18 @@
 
 import dataclasses
 import json
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
-from rich.text import Text
 
 from triptych.cli.console import CommandError, out
 from triptych.cli.server_side import server_side
 
 if TYPE_CHECKING:  # the server part may not be installed
+    from triptych_server.configs.difference import Difference
     from triptych_server.configs.fields import Value
+    from triptych_server.configs.origins import Origin
 
 RepositoryOption = Annotated[Path | None, typer.Option(help="Folder with model_repository, python_models, ensembles.")]
 ProfileOption = Annotated[str, typer.Option(help="A hardware profile, or the name of a tuned config.")]
@@ -54,7 +53,7 @@ def check(repository: RepositoryOption = None, as_json: AsJson = False) -> None:
         typer.echo(json.dumps([dataclasses.asdict(finding) for finding in findings], indent=2))
     else:
         for finding in findings:
-            out().print(str(finding), markup=False, soft_wrap=True)
+            _say(str(finding))
     if findings:
         raise CommandError(f"{len(findings)} {'mistake' if len(findings) == 1 else 'mistakes'} in the configs")
     if not as_json:
@@ -77,8 +76,10 @@ def diff(
         typer.echo(f"nothing differs between {against} and {profile}")
         return
     for model in dict.fromkeys(each.model for each in found):
-        typer.echo(model)
-        _print(("  field", against, profile), [(f"  {each.field}", each.before, each.after) for each in found if each.model == model])
+        _say(f"{model}: {against} -> {profile}")
+        for each in found:
+            if each.model == model:
+                _say(f"  {_change(each)}")
 
 
 def explain(
@@ -96,28 +97,41 @@ def explain(
     if as_json:
         typer.echo(json.dumps(dataclasses.asdict(explanation), indent=2))
         return
-    out().print(f"{model}, profile {profile}: Triton reads {explanation.file}\n", markup=False, soft_wrap=True)
-    rows = [
-        (each.field, each.value, f"{each.source}:{each.line}" if each.line else each.source, each.comment) for each in explanation.fields
-    ]
-    _print(("field", "value", "from", "why"), rows)
+    _say(f"{model}, profile {profile}: Triton reads {explanation.file}")
+    for source in dict.fromkeys(each.source for each in explanation.fields):
+        _say(f"\n{source}")
+        fields = sorted((each for each in explanation.fields if each.source == source), key=lambda each: each.line)
+        said = ""
+        for each in fields:
+            _field(each, why="" if each.comment == said else each.comment)
+            said = each.comment
 
 
-def _print(headings: tuple[str, ...], rows: "Iterable[tuple[Value | None, ...]]") -> None:
-    """A table of values."""
-    table = Table(box=None, pad_edge=False)
-    for heading in headings:
-        table.add_column(heading, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(_shown(value)) for value in row))
-    out().print(table)
+def _field(origin: "Origin", why: str) -> None:
+    """One line, or a second one for a reason that does not fit."""
+    start = f"{origin.line or '':>5}  {origin.field} = {_shown(origin.value)}"
+    if why and len(start) + len(why) + 4 > out().width:
+        _say(f"{start}\n{'':10}# {why}")
+    else:
+        _say(f"{start}  # {why}" if why else start)
+
+
+def _say(text: str) -> None:
+    out().print(text, markup=False, soft_wrap=True)
+
+
+def _change(each: "Difference") -> str:
+    """`-` for what the second profile does not have, `+` for what the first one does not, `~` for another value."""
+    if each.after is None:
+        return f"- {each.field} = {_shown(each.before)}"
+    if each.before is None:
+        return f"+ {each.field} = {_shown(each.after)}"
+    return f"~ {each.field} = {_shown(each.before)} -> {_shown(each.after)}"
 
 
 def _shown(value: "Value | None") -> str:
-    """A value as config.pbtxt has it; a dash where there is none."""
+    """A value as config.pbtxt has it."""
     match value:
-        case None:
-            return "-"
         case bool():
             return str(value).lower()
         case list():
