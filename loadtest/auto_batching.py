@@ -6,7 +6,7 @@ asks them in turns, so that a machine that slows down slows all. What the `openv
 
 import argparse
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,12 +15,13 @@ import psutil
 from rich.console import Console
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
-from loadtest.cpu import stub_model
+from loadtest.cpu import CpuClock, stub_model
 from loadtest.machine import describe_machine, describe_versions, usable_cores
-from loadtest.perf_analyzer import PerfAnalyzer, PerfReport
+from loadtest.perf_analyzer import PerfAnalyzer
 from loadtest.random_clip import random_clip
 from loadtest.report import Row, Series, print_rows, write_report
 from loadtest.services import ROOT
+from loadtest.triton_stats import TritonStats
 from triptych_server.configs.read import read_config, render_config
 from triptych_server.engine import Engine, EngineOptions
 from triptych_server.models.any_folder import use_any
@@ -29,6 +30,7 @@ from triptych_server.repository import FOLDERS, Repository
 CACHE = ROOT / ".cache" / "bench"
 NETWORK, PROFILE = "clip_visual", "openvino"
 IN_FLIGHT = (1, 16, 64)
+BUSY = 0.05
 BATCH = 8  # auto-batching: large enough for the processor, small enough to fill
 
 
@@ -73,32 +75,49 @@ def variants(cores: int) -> dict[str, Variant]:
     }
 
 
-def measure(scratch: Path, repeats: int, window_ms: int, console: Console) -> list[Row]:
-    """Serve every variant, ask them in turns, and compare each with the profile."""
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One load on one variant. CPU milliseconds per image are of the model's own processes: busy neighbours disturb them least.
+    `others_share` is the part of the machine that unrelated processes took."""
+
+    throughput: float
+    p50_ms: float
+    cpu_ms: float
+    others_share: float
+
+
+Results = dict[tuple[str, int], list[Measured]]
+
+
+def measure(scratch: Path, repeats: int, window_ms: int, console: Console) -> tuple[list[Row], float]:
+    """Serve every variant, ask them in turns, and compare each with the profile; and the worst `others_share` of all."""
     perf = PerfAnalyzer.find(CACHE)
     chosen = variants(usable_cores())
     console.log(f"importing the network, starting Triton with {len(chosen)} configs of it")
     with _served(chosen, scratch) as (engine, url):
-        reports: dict[tuple[str, int], list[PerfReport]] = {(name, load): [] for name in chosen for load in IN_FLIGHT}
+        assert engine.pid is not None
+        results: Results = {(name, load): [] for load in IN_FLIGHT for name in chosen}
         for name in chosen:
             perf.run(name, url, IN_FLIGHT[-1], window_ms)  # warms up
         for turn in range(repeats):
             console.log(f"turn {turn + 1} of {repeats}")
-            for load in IN_FLIGHT:
-                for name in chosen:
-                    reports[name, load].append(perf.run(name, url, load, window_ms))
-        memory = {name: _memory_mib(engine, name) for name in chosen}
-    return [row for name in chosen if name != BASELINE for row in _rows(name, chosen, reports, memory)]
+            for name, load in results:
+                results[name, load].append(_measure(perf, engine.pid, url, name, load, window_ms))
+        memory = {name: _memory_mib(engine.pid, name) for name in chosen}
+    rows = [row for name in chosen if name != BASELINE for row in _rows(name, chosen, results, memory)]
+    return rows, max(each.others_share for taken in results.values() for each in taken)
 
 
-def _rows(
-    name: str,
-    chosen: Mapping[str, Variant],
-    reports: Mapping[tuple[str, int], Sequence[PerfReport]],
-    memory: Mapping[str, float],
-) -> Iterator[Row]:
+def _measure(perf: PerfAnalyzer, pid: int, url: str, name: str, load: int, window_ms: int) -> Measured:
+    stats, clock = TritonStats.read(url), CpuClock.read({"triton": pid})
+    report = perf.run(name, url, load, window_ms)
+    used, counted = clock.until(CpuClock.read({"triton": pid})), stats.until(TritonStats.read(url))[name]
+    cores = usable_cores()
+    return Measured(report.throughput, report.p50_us / 1000, 1000 * used.seconds[name] / counted.requests, used.others_share(cores))
+
+
+def _rows(name: str, chosen: Mapping[str, Variant], results: Results, memory: Mapping[str, float]) -> Iterator[Row]:
     """One variant against the profile."""
-
     both = (name, BASELINE)
 
     def row(key: str, what: str, unit: str, figures: Iterable[Iterable[float]]) -> Row:
@@ -106,9 +125,10 @@ def _rows(
         return Row(f"{name}_{key}", what, ours, base)
 
     for load in IN_FLIGHT:
-        rates = [[each.throughput for each in reports[of, load]] for of in both]
-        yield row(str(load), f"images per second, {load} in flight", "/s", rates)
-    yield row("latency", "median latency, 1 in flight", "ms", [[each.p50_us / 1000 for each in reports[of, 1]] for of in both])
+        rates = [[each.throughput for each in results[of, load]] for of in both]
+        yield row(f"throughput_{load}", f"images per second, {load} in flight", "/s", rates)
+        yield row(f"cpu_{load}", f"CPU per image, {load} in flight", "ms", [[each.cpu_ms for each in results[of, load]] for of in both])
+    yield row("latency", "median latency, 1 in flight", "ms", [[each.p50_ms for each in results[of, 1]] for of in both])
     yield row("memory", "memory of its own", "MiB", [[memory[of]] for of in both])
 
 
@@ -138,10 +158,9 @@ def _repository(source: Repository, chosen: Mapping[str, Variant], root: Path) -
     return Repository(root)
 
 
-def _memory_mib(engine: Engine, model: str) -> float:
+def _memory_mib(pid: int, model: str) -> float:
     """What the model's processes have for themselves (USS), added up."""
-    assert engine.pid is not None
-    children = psutil.Process(engine.pid).children(recursive=True)
+    children = psutil.Process(pid).children(recursive=True)
     own = [child.memory_full_info().uss for child in children if stub_model(child.cmdline()) == model]
     return float(sum(own)) / 2**20
 
@@ -156,9 +175,12 @@ def main() -> None:
     console = Console(width=140, log_path=False)
     CACHE.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=CACHE) as scratch:
-        rows = measure(Path(scratch), options.repeats, options.window_ms, console)
-    write_report(options.output, rows, {"machine": describe_machine(), "versions": describe_versions(), "batch": BATCH})
+        rows, others = measure(Path(scratch), options.repeats, options.window_ms, console)
+    facts = {"machine": describe_machine(), "versions": describe_versions(), "batch": BATCH, "others_share": others}
+    write_report(options.output, rows, facts)
     print_rows(console, rows)
+    if others > BUSY:
+        console.print(f"Other processes took up to {100 * others:.0f} % of this machine meanwhile: measure again when it is quiet.")
     console.print(f"saved to {options.output}")
 
 
