@@ -93,7 +93,7 @@ def test_the_engine_has_what_it_needs(services, hardware):
     assert seconds(service["stop_grace_period"]) > EngineOptions(CHECKOUT).stop_timeout + 5 + 5  # Triton's, the kill after it, and the rest
     assert seconds(service["healthcheck"]["start_period"]) >= EngineOptions(CHECKOUT).start_timeout
     assert service["healthcheck"]["test"] == ["CMD", "triptych", "status", "--check"]
-    assert megabytes(service["shm_size"]) >= 1024
+    assert megabytes(service["shm_size"]) >= 1024  # 517 MB were measured: docs/containers.md
     assert service["init"] is True
     (tmp,) = service["tmpfs"]
     assert re.match(r"/tmp:.*\bexec\b", tmp)
