@@ -55,7 +55,7 @@ def test_the_repository_has_no_mistakes():
 def test_every_backend_of_ours_says_which_parameters_it_takes():
     for folder in CHECKOUT.backends.iterdir():
         assert "allow_fallback" in (known_parameters(folder.name) or ()), folder.name
-    assert known_parameters("python") is None
+    assert known_parameters("python") is known_parameters("a.b") is known_parameters("") is None
 
 
 def test_unknown_fields_are_found_in_every_file_with_line_and_nearest_name(copy):

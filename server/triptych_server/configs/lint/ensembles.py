@@ -39,7 +39,7 @@ def ensembles(subject: Subject, everything: Everything) -> Iterator[Finding]:
 def _batches(subject: Subject, everything: Everything, path: str, step: ModelEnsembling.Step) -> Iterator[Finding]:
     most = subject.config.max_batch_size
     for profile in everything.profiles:
-        model = everything.effective(step.model_name, profile)
+        model = everything.configs.get((step.model_name, profile))
         if model is not None and 0 < model.max_batch_size < most:
             yield subject.finding(
                 "max_batch_size",

@@ -50,7 +50,7 @@ def options(subject: Subject, everything: Everything) -> Iterator[Finding]:
 def known_parameters(backend: str) -> frozenset[str] | None:
     """The `parameters` that our backend of this name takes; None where a model's own code reads them."""
     module = f"triptych_server.sessions.{backend}_options"
-    if not backend or importlib.util.find_spec(module) is None:
+    if not backend.isidentifier() or importlib.util.find_spec(module) is None:
         return None
     known: frozenset[str] = importlib.import_module(module).KNOWN
     return known
