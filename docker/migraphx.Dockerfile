@@ -3,13 +3,12 @@
 ARG ROCM=rocm/dev-ubuntu-24.04:7.2-complete
 
 FROM ${ROCM} AS python
-USER root
 RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates libpython3.12 python3 \
     && rm -rf /var/lib/apt/lists/*
 
 FROM python AS build
-RUN apt-get update && apt-get install -y --no-install-recommends python3-venv
+RUN apt-get update && apt-get install -y --no-install-recommends python3-venv && rm -rf /var/lib/apt/lists/*
 WORKDIR /build
 COPY pyproject.toml requirements.lock docker/migraphx.txt ./
 RUN sed -n '/^uv==/,/[^\\]$/p' requirements.lock > uv.lock \
