@@ -1,5 +1,6 @@
 # make demo | test | serve | bench | lint; each sets up what it needs.
 export PYTHON ?= python3
+export ORT_DISABLE_TELEMETRY ?= 1
 RUN := .venv/bin/python
 PHOTOS ?=
 PROFILE ?= auto

@@ -30,7 +30,7 @@ LABEL org.opencontainers.image.title="Triptych" \
       org.opencontainers.image.licenses="Apache-2.0"
 RUN install -d -o 1000 -g 1000 /data
 ENV PATH=/opt/triptych/bin:$PATH HOME=/data XDG_DATA_HOME=/data XDG_CACHE_HOME=/data/cache XDG_STATE_HOME=/data/state \
-    TRIPTYCH_PROFILE=migraphx
+    ORT_DISABLE_TELEMETRY=1 HF_HUB_DISABLE_TELEMETRY=1 TRIPTYCH_PROFILE=migraphx
 COPY --from=build /opt/triptych /opt/triptych
 USER 1000:1000
 WORKDIR /data

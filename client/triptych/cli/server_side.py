@@ -1,5 +1,6 @@
 """The way from a command to the server package, which may not be installed whole."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,6 +10,7 @@ from triptych.cli.console import CommandError
 @contextmanager
 def server_side() -> Iterator[None]:
     """Import and use `triptych_server` inside the block; its errors, and that it is missing, become a CommandError."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # ONNX Runtime looks at its first import
     try:
         from triptych_server.errors import TriptychServerError
     except ModuleNotFoundError as error:

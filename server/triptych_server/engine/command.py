@@ -67,6 +67,7 @@ def triton_environment(triton: Triton, profile: str, environment: Mapping[str, s
     libraries = [str(folder) for folder in triton.libraries if folder.is_dir()]
     inherited = {key: value for key, value in environment.items() if not key.startswith("PYTHON")}
     return {
+        "ORT_DISABLE_TELEMETRY": "1",  # the native backend's ONNX Runtime, too, reports to its maker unless told not to
         **inherited,
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), environment.get("PATH", os.defpath)]),
         "LD_LIBRARY_PATH": os.pathsep.join([*libraries, *filter(None, [environment.get("LD_LIBRARY_PATH")])]),

@@ -1,5 +1,6 @@
 """ONNX Runtime: open a graph with the execution providers that the config asks for, and make sure that they are what runs."""
 
+import os
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -117,6 +118,7 @@ def open_session(settings: SessionSettings) -> OnnxRuntimeSession:
 
 
 def _onnxruntime() -> Any:
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # its Linux builds report to their maker from 1.31 on; nobody was asked
     try:
         import onnxruntime
     except ImportError:
