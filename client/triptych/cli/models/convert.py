@@ -11,7 +11,7 @@ from triptych.cli.server_side import server_side
 
 
 def convert(
-    target: Annotated[str, typer.Option("--target", help="rk3566, rk3568, rk3576 or rk3588.", show_default=False)],
+    target: Annotated[str, typer.Option("--target", help="rk3566, rk3568, rk3576, rk3588, or armnn for Mali.", show_default=False)],
     models: Annotated[list[str] | None, typer.Argument(help="Networks; all that the target runs by default.", show_default=False)] = None,
     cache: Annotated[
         Path | None,

@@ -150,7 +150,7 @@ def test_nothing_in_place_is_said(tmp_path):
 
 
 def test_an_unknown_target_is_told_the_known_ones(tmp_path):
-    with pytest.raises(ConversionError, match="unknown target 'rk9999'; there are: rk3566, rk3568, rk3576, rk3588"):
+    with pytest.raises(ConversionError, match="unknown target 'rk9999'; there are: rk3566, rk3568, rk3576, rk3588, armnn"):
         converter_for("rk9999", silent, cache=tmp_path)
 
 
