@@ -8,7 +8,12 @@ from tests.support.faces import serve_real_faces
 from tests.support.real import REAL
 from tests.support.serving import CHECKOUT, options
 from triptych_server.engine import Engine
+from triptych_server.errors import ConverterMissingError
+from triptych_server.models.convert.armnn import RECIPE, ArmnnConverter
+from triptych_server.models.convert.convert import convert, networks_for
+from triptych_server.models.convert.environment import prepare
 from triptych_server.models.use import use_folder
+from triptych_server.models.use_faces import use_faces
 from triptych_server.repository import Repository
 
 
@@ -56,3 +61,17 @@ def openvino_faces_engine(faces_repository: Repository, tmp_path_factory: pytest
     """Faces and search on the openvino profile."""
     with Engine(options(faces_repository, tmp_path_factory.mktemp("faces_openvino"), profile="openvino")) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def armnn_repository(demo_repository: Repository, tmp_path_factory: pytest.TempPathFactory) -> Repository:
+    """The demo models with what the real onnx2tf makes of them for Arm NN."""
+    try:
+        converter = ArmnnConverter(prepare(RECIPE, print))  # kept in the user's cache between runs
+    except ConverterMissingError as error:
+        pytest.skip(f"onnx2tf cannot be installed here: {error}")
+    repository = demo_repository.copy_to(tmp_path_factory.mktemp("armnn") / "repository", weights=True)
+    use_faces(CHECKOUT.demo_faces, repository)
+    for network in networks_for(repository, converter, []):
+        convert(repository, network, converter, print)
+    return repository

@@ -9,6 +9,7 @@ from triptych_server.errors import DeviceError
 
 OPENCL = ("libOpenCL.so", "libGLES_mali.so", "libmali.so")
 """Where Arm's Compute Library looks for OpenCL."""
+_ENTRY = "tflite_plugin_create_delegate"
 _logger = logging.getLogger(__name__)
 
 
@@ -31,8 +32,10 @@ def make_delegate(interpreters: Any, library: str, options: Mapping[str, str]) -
     """One delegate, for one interpreter. DeviceError with what the delegate reports."""
     if problem := load_problem(library):  # before LiteRT tries, whose object cannot be freed then
         raise DeviceError(f"Arm NN's delegate cannot be loaded: {problem}")
+    if not hasattr(ctypes.CDLL(library), _ENTRY):
+        raise DeviceError(f"{library} is no delegate for LiteRT: it has no {_ENTRY}")
     try:
         return interpreters.load_delegate(library, dict(options))
-    except (ValueError, OSError, AttributeError) as error:
+    except ValueError as error:
         _logger.exception("Arm NN's delegate failed")
         raise DeviceError(f"Arm NN's delegate does not start: {' '.join(str(error).split())[:300]}") from error

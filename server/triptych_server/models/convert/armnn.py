@@ -20,7 +20,7 @@ from triptych_server.models.convert.parts import Parts
 from triptych_server.sessions.armnn_network import COMPILED, channels_first
 
 TARGET = "armnn"
-RECIPE = Recipe("armnn", gigabytes=2.4)
+RECIPE = Recipe("armnn", gigabytes=2.6)
 STAYS = {"clip_textual": "a query is one short run, which the processor does while the GPU sees pictures"}
 FLOAT32 = Limits(cosine=0.99999, pixels=0.01, score=0.0001)
 _SCRIPT = Path(__file__).with_name("armnn_build.py")
