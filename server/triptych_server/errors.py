@@ -162,3 +162,7 @@ class RepositoryReadOnlyError(TriptychServerError):
 
 class EngineError(TriptychServerError):
     """Triton could not be found, started or stopped."""
+
+
+class TritonCrashedError(EngineError):
+    """Triton ended by a signal, or hangs."""

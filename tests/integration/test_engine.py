@@ -1,6 +1,7 @@
 """The engine on the real Triton: starts, says which model failed and why, stops, and leaves nothing behind."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -156,6 +157,53 @@ def test_a_triton_that_dies_while_starting_is_reported_with_its_last_words(tmp_p
     (home / "bin/tritonserver").chmod(0o755)
     with pytest.raises(EngineError, match=r"(?s)ended with code 127 while starting.*cannot open shared object"):
         Engine(options(repository, tmp_path, triton=home)).start()
+
+
+def own_triton(home: Path, script: str) -> Path:
+    """The real Triton, whose program is a script that may do something else first."""
+    real = find_triton()
+    (home / "bin").mkdir(parents=True)
+    (home / "bin" / "tritonserver").write_text(f'#!/bin/sh\n{script}\nexec {real.server} "$@"\n')
+    (home / "bin" / "tritonserver").chmod(0o755)
+    shutil.copytree(real.backends, home / "backends")
+    (home / "backends" / "python" / real.stub.name).unlink(missing_ok=True)
+    (home / "backends" / "python" / real.stub.name).symlink_to(real.stub)
+    (home / "caches").symlink_to(real.caches)
+    (home / "lib").symlink_to(real.libraries[0])
+    return home
+
+
+def test_a_triton_that_crashes_while_starting_is_started_again(tmp_path, caplog):
+    """As 2.51 sometimes does on a busy machine."""
+    repository = empty_repository(tmp_path / "repository")
+    add_model(repository, "net", config(), runnable.doubler)
+    crashes = tmp_path / "crashes"
+    home = own_triton(tmp_path / "triton", f"echo x >> {crashes}; [ $(wc -l < {crashes}) -gt 2 ] || kill -ABRT $$")
+    with Engine(options(repository, tmp_path, triton=home)) as engine:
+        client = triton_grpc.InferenceServerClient(engine.grpc_url.removeprefix("grpc://"))
+        assert client.is_model_ready("net")
+    assert crashes.read_text().count("x") == 3
+    assert "starting Triton again (3 of 3)" in caplog.text
+
+
+def test_a_triton_that_always_crashes_is_given_up(tmp_path, left):
+    repository = empty_repository(tmp_path / "repository")
+    add_model(repository, "net", config(), runnable.doubler)
+    home = own_triton(tmp_path / "triton", "kill -ABRT $$")
+    with pytest.raises(EngineError, match="ended with code -6 while starting"):
+        Engine(options(repository, tmp_path, triton=home)).start()
+    assert not left()
+
+
+def test_a_triton_that_hangs_is_not_waited_for(tmp_path, monkeypatch):
+    monkeypatch.setattr("triptych_server.engine.stall.STALL_SECONDS", 0.5)
+    repository = empty_repository(tmp_path / "repository")
+    add_model(repository, "net", config(), runnable.doubler)
+    home = own_triton(tmp_path / "triton", "exec sleep 100")
+    began = time.monotonic()
+    with pytest.raises(EngineError, match="Triton hangs: it has done nothing for a while"):
+        Engine(options(repository, tmp_path, triton=home)).start()
+    assert time.monotonic() - began < 60
 
 
 SLOW = """

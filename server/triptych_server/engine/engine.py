@@ -27,12 +27,14 @@ from triptych_server.engine.readiness import HealthApi, not_ready
 from triptych_server.engine.running import EngineNote, new_note
 from triptych_server.engine.servable import Servable, all_needed, find_servable, in_order
 from triptych_server.engine.shared_memory import new_prefix, remove_regions, remove_stale_regions
+from triptych_server.engine.stall import StallWatch
 from triptych_server.engine.triton import Triton, find_triton
-from triptych_server.errors import ConfigError, EngineError, RepositoryBusyError, RepositoryReadOnlyError
+from triptych_server.errors import ConfigError, EngineError, RepositoryBusyError, RepositoryReadOnlyError, TritonCrashedError
 from triptych_server.models.swap import recover
 from triptych_server.repository_lock import locked
 
 POLL_SECONDS = 0.1
+START_ATTEMPTS = 3
 PATIENCE_SECONDS = 30.0
 """After how long a start that goes on is told, with Triton's last word, and after how long again."""
 _logger = logging.getLogger(__name__)
@@ -44,7 +46,8 @@ class Engine:
     def __init__(self, options: EngineOptions) -> None:
         self.options = options
         self.control_key = options.control_key or secrets.token_urlsafe(24)
-        self._cleanup = contextlib.ExitStack()
+        self._cleanup = contextlib.ExitStack()  # of what outlives an attempt to start
+        self._launched = contextlib.ExitStack()  # of one attempt
         self._process: subprocess.Popen[str] | None = None
         self._ports: Ports | None = None
         self._log: TritonLog | None = None
@@ -117,17 +120,35 @@ class Engine:
                 self._say_left_out()
             triton = find_triton(self.options.triton)
             self._overrides = with_kept_engines(self.options.overrides, triton)
-            self._overridden = self._find_overridden()
-            self._launch(triton)
-            self._wait_ready()
+            self._start_triton(triton)
             if self._note:
                 self._note.serving(self.http_url, self.control_headers, self.options.profile, self._overrides)
         except BaseException:
             self.stop()
             raise
 
+    def _start_triton(self, triton: Triton) -> None:
+        """Start it, and again when it crashes or hangs: on a machine that is busy with other things the handshake of Triton's Python
+        backend (2.51) with a stub sometimes corrupts their shared memory, before any model is loaded."""
+        for attempt in range(1, START_ATTEMPTS + 1):
+            try:
+                self._overridden = self._find_overridden()
+                self._launch(triton)
+                self._wait_ready()
+                return
+            except TritonCrashedError as error:
+                if attempt == START_ATTEMPTS:
+                    raise
+                _logger.warning("starting Triton again (%d of %d): %s", attempt + 1, START_ATTEMPTS, str(error).split("\n")[0])
+                self._end_triton()
+
     def stop(self) -> None:
         """Let Triton finish what is under way (up to `stop_timeout`), end it, remove what it leaves. Safe to call twice."""
+        self._end_triton()
+        self._cleanup.close()
+
+    def _end_triton(self) -> None:
+        """The process, and what it leaves."""
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()
             try:
@@ -135,7 +156,7 @@ class Engine:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
-        self._cleanup.close()
+        self._launched.close()
 
     def wait(self, timeout: float | None = None) -> int | None:
         """Block until Triton ends; its exit code, or None when `timeout` seconds passed first."""
@@ -195,15 +216,15 @@ class Engine:
         self._ports = choose_ports(self.options)
         remove_stale_regions()
         prefix = new_prefix()
-        self._cleanup.callback(remove_regions, prefix)
+        self._launched.callback(remove_regions, prefix)
         scratch = Path(tempfile.mkdtemp(prefix="triptych-"))
-        self._cleanup.callback(shutil.rmtree, scratch, ignore_errors=True)
+        self._launched.callback(shutil.rmtree, scratch, ignore_errors=True)
         backends, staging = scratch / "backends", self._note.engine.staging if self._note else scratch / "staging"
         backends.mkdir()
         staging.mkdir(exist_ok=True)
         build_backend_directory(backends, triton, self.options.repository.backends)
         self._log = TritonLog(self.options.log_file or self._default_log(), self.options.log_bytes)
-        self._cleanup.callback(self._log.close)
+        self._launched.callback(self._log.close)
         first = [name for name in self.models if name not in self._overridden]
         self._process = subprocess.Popen(
             triton_command(self.options, first, triton, backends, staging, self._ports, prefix, self.control_key),
@@ -224,21 +245,34 @@ class Engine:
         assert self._process is not None and self._log is not None
         api = HealthApi(self.http_url, self.control_headers)
         began = told = time.monotonic()
+        watch = StallWatch(self._process.pid)
         while time.monotonic() < began + self.options.start_timeout:
             if time.monotonic() > told + PATIENCE_SECONDS:
                 told = time.monotonic()
                 _logger.warning("still starting after %.0f s; Triton's last word: %s", told - began, "".join(self._log.tail(1)))
             if (code := self._process.poll()) is not None:
-                raise EngineError(self._died(code))
+                raise (TritonCrashedError if code < 0 else EngineError)(self._died(code))
+            if watch.stalled():
+                raise TritonCrashedError(f"Triton hangs: it has done nothing for a while and is not ready; its log: {self._log.file}")
             if api.is_live():
-                while self._overridden:
-                    name, config = next(iter(self._overridden.items()))
-                    ControlApi(self.http_url, self.control_headers).load(name, config)
-                    del self._overridden[name]
+                self._load_overridden()
                 if self._all_ready(api):
                     return
             time.sleep(POLL_SECONDS)
         raise EngineError(f"Triton was not ready after {self.options.start_timeout:g} s; its log: {self._log.file}")
+
+    def _load_overridden(self) -> None:
+        """Load what wants another config than its folder's, once."""
+        assert self._process is not None
+        while self._overridden:
+            name, config = next(iter(self._overridden.items()))
+            try:
+                ControlApi(self.http_url, self.control_headers).load(name, config)
+            except EngineError:
+                if (code := self._process.poll()) is not None and code < 0:
+                    raise TritonCrashedError(self._died(code)) from None
+                raise
+            del self._overridden[name]
 
     def _all_ready(self, api: HealthApi) -> bool:
         """Whether every model is ready; False while some still load; EngineError naming those that failed, and why."""

@@ -13,11 +13,11 @@ NAME = "triptych_device_info"
 HELP = "Device asked for and device in use, per model instance; the value is 1, or 0 where the model runs elsewhere than asked"
 
 
-def publish_device(instance: Instance, device: Device) -> tuple[pb_utils.MetricFamily, pb_utils.Metric]:
-    """Register the gauge of this instance; the caller keeps the pair, for the metric goes when it is freed."""
+def publish_device(instance: Instance, device: Device) -> tuple[pb_utils.Metric, pb_utils.MetricFamily]:
+    """Register the gauge of this instance. The caller keeps the pair, for the metric goes when it is freed, and frees it in `finalize`."""
     family = pb_utils.MetricFamily(NAME, HELP, pb_utils.MetricFamily.GAUGE)
     labels = {"requested": device.requested, "actual": device.actual, "precision": device.precision}
     profile = os.environ.get(PROFILE_VARIABLE, "")
     metric = family.Metric({"model": instance.model, "instance": instance.name, "profile": profile, **labels})
     metric.set(0.0 if device.fallback else 1.0)
-    return family, metric
+    return metric, family  # freed in this order

@@ -78,6 +78,7 @@ class NetworkBackend:
         """Let the last batches end, then close the graph."""
         self._workers.shutdown(wait=True)
         self._session.close()
+        del self._metric  # while the stub still talks to Triton: freed later, at its exit, the metric takes the stub down
 
     def _hand_over(self, taken: Requests) -> bool:
         """Give a batch to a worker, which frees the slot; False, with every request answered, when that failed."""
