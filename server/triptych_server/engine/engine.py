@@ -34,7 +34,7 @@ from triptych_server.models.swap import recover
 from triptych_server.repository_lock import locked
 
 POLL_SECONDS = 0.1
-START_ATTEMPTS = 3
+START_ATTEMPTS = 5
 PATIENCE_SECONDS = 30.0
 """After how long a start that goes on is told, with Triton's last word, and after how long again."""
 _logger = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from tritonclient.grpc.model_config_pb2 import ModelConfig
 from triptych_server.configs.overrides import Overrides
 from triptych_server.configs.read import profile_config, render_config
 from triptych_server.engine.servable import CALLED_BY_PARAMETER
-from triptych_server.repository import WEIGHTS, Repository
+from triptych_server.repository import CONVERTED, WEIGHTS, Repository
 
 ON_TRIAL = "__next"
 """Behind the name of a model on trial."""
@@ -38,6 +38,10 @@ class Trial:
             if not any(source.glob(f"1/{pattern}")):  # not new
                 for weights in own.glob(f"1/{pattern}"):
                     _link(str(weights), str(target / "1" / weights.name))
+        if not (source / "1" / "model.onnx").exists():  # or they would be another graph's
+            for converted in (own / "1" / target_name for target_name in CONVERTED):
+                if converted.is_dir():
+                    shutil.copytree(converted, target / "1" / converted.name, copy_function=_link)
         config = self.on_trial(self.overrides.applied(profile_config(source, self.profile)))
         (target / "config.pbtxt").unlink()  # it may be a link
         (target / "config.pbtxt").write_text(render_config(config), encoding="utf-8")

@@ -208,5 +208,24 @@ def test_a_version_of_search_text_never_comes_again(repository, engine, control)
     assert versions(repository) == ["3"]
 
 
+def test_a_conversion_goes_on_trial_with_its_own_graph_only(repository, engine, control, monkeypatch):
+    """On an NPU the network is what was converted; a new graph has no conversion yet."""
+    for model in ("clip_visual", "clip_textual"):
+        folder = repository.model(model) / "1" / "rk3588"
+        folder.mkdir()
+        (folder / "model.rknn").write_text(model)
+    seen = set()
+    load = control.load
+
+    def looked_at(model, config=None):
+        seen.update(str(file.relative_to(engine.staging)) for file in engine.staging.rglob("*.rknn"))
+        load(model, config)
+
+    monkeypatch.setattr(control, "load", looked_at)
+    engine.mark(stale=True)  # all models go on trial, one of them with a new graph
+    assert use(repository).swapped == 1
+    assert seen == {"clip_textual__next/1/rk3588/model.rknn"}
+
+
 def versions(repository):
     return [folder.name for folder in (repository.ensembles / "search_text").iterdir() if folder.is_dir() and folder.name != "configs"]
