@@ -1,0 +1,103 @@
+"""One point of the search on a running Triton: load the models that it changes, measure, and in the end load what was there."""
+
+import contextlib
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import psutil
+from tritonclient.grpc.model_config_pb2 import ModelConfig
+
+from triptych_server.engine.control import ControlApi
+from triptych_server.errors import EngineError
+from triptych_server.tuning.knobs import Knob, Point, turned
+from triptych_server.tuning.load import Inputs, Load, Measurement, measure
+
+MIB = 1 << 20
+PROFILE: Point = {}
+"""The point at which every knob is as the profile has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """The medians of several runs at one point, and the memory of Triton and its models in MiB (shared pages counted once)."""
+
+    throughput: float
+    p50_ms: float
+    p95_ms: float
+    refused: float
+    memory_mib: float
+
+
+@dataclass(slots=True)
+class Bench:
+    """A Triton to try points on. `configs` are the profile's, of the models whose `knobs` (by model) may be turned; `target` is the model
+    that is asked, with `requests` under `load`; `url` is host:port of gRPC, `pid` Triton's."""
+
+    control: ControlApi
+    url: str
+    pid: int
+    target: str
+    configs: Mapping[str, ModelConfig]
+    knobs: Mapping[str, Sequence[Knob]]
+    requests: Sequence[Inputs]
+    load: Load
+    runs: int = 3
+    _loaded: dict[str, ModelConfig] = field(default_factory=dict, init=False)
+
+    def configured(self, point: Point) -> dict[str, ModelConfig]:
+        """The configs of all models at a point, whose knobs are named `model.knob`."""
+        found = {}
+        for model, config in self.configs.items():
+            own = {name.removeprefix(f"{model}."): value for name, value in point.items() if name.startswith(f"{model}.")}
+            found[model] = turned(config, self.knobs[model], own) if own else config
+        return found
+
+    def score(self, point: Point) -> Score:
+        """Load the point and measure it. EngineError when it cannot be loaded or answers nothing."""
+        self.turn(point)
+        runs = [measure(self.url, self.target, self.requests, self.load) for _ in range(self.runs)]
+        return median_score(runs, memory_mib(self.pid))
+
+    def compare(self, point: Point, turns: int = 3) -> tuple[list[Score], list[Score]]:
+        """A point and the profile, measured in turns, so that a machine that slows down slows both."""
+        pairs = [(self.score(point), self.score(PROFILE)) for _ in range(turns)]
+        return [ours for ours, _ in pairs], [theirs for _, theirs in pairs]
+
+    def turn(self, point: Point) -> None:
+        """Load every model whose config at this point is not the one that is loaded."""
+        for model, config in self.configured(point).items():
+            if config != self._loaded.get(model, self.configs[model]):
+                self._loaded.pop(model, None)  # not known, should this fail
+                self.control.load(model, config)
+                self._loaded[model] = config
+
+    @contextlib.contextmanager
+    def kept(self) -> Iterator[None]:
+        """The profile's own configs are loaded again after the block, however it ends."""
+        try:
+            yield
+        finally:
+            with contextlib.suppress(EngineError):  # the server may have ended
+                self.turn(PROFILE)
+
+
+def median_score(runs: Sequence[Measurement], memory: float) -> Score:
+    """Each figure's median by itself."""
+    return Score(
+        throughput=statistics.median(run.throughput for run in runs),
+        p50_ms=statistics.median(run.p50_ms for run in runs),
+        p95_ms=statistics.median(run.p95_ms for run in runs),
+        refused=statistics.median(run.refused for run in runs),
+        memory_mib=memory,
+    )
+
+
+def memory_mib(pid: int) -> float:
+    """Proportional memory of a process and its children."""
+    process = psutil.Process(pid)
+    total = 0
+    for each in (process, *process.children(recursive=True)):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            total += each.memory_full_info().pss
+    return total / MIB
