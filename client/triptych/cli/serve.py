@@ -16,9 +16,7 @@ from triptych.cli.server_side import server_side
 def serve(
     profile: Annotated[
         str | None,
-        typer.Option(
-            envvar="TRIPTYCH_PROFILE", help="Hardware profile; auto: what `triptych doctor` recommends.", show_default="cpu"
-        ),
+        typer.Option(envvar="TRIPTYCH_PROFILE", help="Hardware profile; auto: what `triptych doctor` recommends.", show_default="cpu"),
     ] = None,
     repository: Annotated[Path | None, typer.Option(help="Folder with model_repository, python_models, ensembles.")] = None,
     triton: Annotated[Path | None, typer.Option(help="Triton to run: its folder or its binary.")] = None,

@@ -143,7 +143,10 @@ def test_onnxruntime_never_falls_back_in_silence(tmp_path, more, provider):
     if provider in onnxruntime.get_available_providers():
         pytest.skip(f"this onnxruntime has {provider}")
     graph = runnable.doubler(tmp_path / "g.onnx")
-    with pytest.raises(DeviceError, match=f"{provider} was asked for, but this onnxruntime has only .*(triptych doctor --profile|install onnxruntime-openvino)"):
+    with pytest.raises(
+        DeviceError,
+        match=f"{provider} was asked for, but this onnxruntime has only .*(triptych doctor --profile|install onnxruntime-openvino)",
+    ):
         ort_session.open_session(settings(graph, **more))
     device = ort_session.open_session(settings(graph, {"allow_fallback": "true"}, **more)).device
     assert device.actual == "CPU"
