@@ -1,4 +1,5 @@
-"""A network written with what Arm NN takes: no permutation of more than four axes, no gathering of one slice, no pooling that pads.
+"""A network written with what Arm NN takes: no permutation of more than four axes, no gathering of one slice, no pooling that pads,
+no convolution in groups but the one of each channel by itself.
 
 Each function changes a graph in place and answers the same; where its pattern is not there, nothing is changed. Shapes must be known.
 """
@@ -30,6 +31,7 @@ def rewrite_for_armnn(model: ModelProto) -> None:
     fold_transposes(model.graph, shapes)
     slice_for_gather(model.graph, shapes)
     pad_before_pooling(model.graph)
+    join_groups(model.graph)
     del model.graph.value_info[:]
 
 
@@ -61,7 +63,8 @@ def slice_for_gather(graph: GraphProto, shapes: Mapping[str, Shape]) -> None:
             rewriting.nodes.append(node)
             continue
         source, target, shape = node.input[0], node.output[0], shapes[node.input[0]]
-        axis, at = _axis(node) % len(shape), int(index) % shape[_axis(node)]
+        axis = _number(node, "axis", 0) % len(shape)
+        at = int(index) % shape[axis]
         flat, picked = f"{target}::flat", f"{target}::picked"
         rewriting.reshape(source, flat, (math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :])))
         bounds = [rewriting.constant(f"{target}::{name}", [value]) for name, value in (("from", at), ("to", at + 1), ("axis", 1))]
@@ -89,6 +92,29 @@ def pad_before_pooling(graph: GraphProto) -> None:
     rewriting.apply(graph)
 
 
+def join_groups(graph: GraphProto) -> None:
+    """Let convolutions in groups see all channels, with zeros for those of other groups: Arm NN takes them for plain ones, and answers
+    something else without a word. One filter for each channel is an operator of its own there, and stays."""
+    weights = {tensor.name: tensor for tensor in graph.initializer}
+    rewriting = _Rewriting()
+    for node in graph.node:
+        groups = _number(node, "group", 1) if node.op_type == "Conv" else 1
+        held = weights.get(node.input[1]) if groups > 1 else None
+        if held is None or tuple(held.dims[:2]) == (groups, 1):
+            rewriting.nodes.append(node)
+            continue
+        kernel = numpy_helper.to_array(held)
+        made, inside = kernel.shape[0] // groups, kernel.shape[1]
+        joined = np.zeros((kernel.shape[0], inside * groups, *kernel.shape[2:]), kernel.dtype)
+        for group in range(groups):
+            rows = slice(group * made, (group + 1) * made)
+            joined[rows, group * inside : (group + 1) * inside] = kernel[rows]
+        inputs = [node.input[0], rewriting.weight(f"{node.output[0]}::joined", joined), *node.input[2:]]
+        kept = {item.name: helper.get_attribute_value(item) for item in node.attribute if item.name != "group"}
+        rewriting.add("Conv", inputs, node.output[0], **kept)
+    rewriting.apply(graph)
+
+
 class _Rewriting:
     """The nodes of a graph to be, and the constants that come with them."""
 
@@ -97,7 +123,10 @@ class _Rewriting:
         self._constants: list[TensorProto] = []
 
     def constant(self, name: str, values: Sequence[int]) -> str:
-        self._constants.append(numpy_helper.from_array(np.array(values, np.int64), name))
+        return self.weight(name, np.array(values, np.int64))
+
+    def weight(self, name: str, values: NDArray[Any]) -> str:
+        self._constants.append(numpy_helper.from_array(values, name))
         return name
 
     def add(self, op: str, inputs: Sequence[str], output: str, **attributes: Any) -> None:
@@ -136,8 +165,8 @@ def _constants(graph: GraphProto) -> dict[str, NDArray[np.generic]]:
     return {name: numpy_helper.to_array(tensor) for name, tensor in found.items()}
 
 
-def _axis(node: NodeProto) -> int:
-    return next((int(item.i) for item in node.attribute if item.name == "axis"), 0)
+def _number(node: NodeProto, name: str, default: int) -> int:
+    return next((int(item.i) for item in node.attribute if item.name == name), default)
 
 
 def _attribute(node: NodeProto, name: str) -> list[int]:

@@ -12,11 +12,14 @@ from triptych_server.models.sessions import open_session
 def model(nodes, given, made, **constants):
     """x -> nodes -> y."""
     x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in (("x", given), ("y", made)))
-    held = [numpy_helper.from_array(np.array(value, np.int64), name) for name, value in constants.items()]
+    held = [
+        numpy_helper.from_array(value if isinstance(value, np.ndarray) else np.array(value, np.int64), name)
+        for name, value in constants.items()
+    ]
     return helper.make_model(helper.make_graph(nodes, "g", [x], [y], held), opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
 
 
-def both(given):
+def both(given, atol=0.0):
     """The answers before and after, and the graph after."""
     before, after = given, onnx.ModelProto()
     after.CopyFrom(before)
@@ -24,7 +27,7 @@ def both(given):
     onnx.checker.check_model(after, full_check=True)
     x = np.random.default_rng(0).normal(size=[dim.dim_value for dim in before.graph.input[0].type.tensor_type.shape.dim])
     wanted, found = (open_session(one).run(None, {"x": x.astype(np.float32)})[0] for one in (before, after))
-    np.testing.assert_array_equal(found, wanted)
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=atol)
     return after
 
 
@@ -86,3 +89,23 @@ def test_pooling_pads_before_it_pools(pads):
 def test_pooling_of_what_may_be_negative_stays():
     pool = helper.make_node("MaxPool", ["x"], ["y"], kernel_shape=[3, 3], pads=[1, 1, 1, 1])
     assert operators(both(model([pool], (1, 2, 8, 8), (1, 2, 8, 8)))) == ["MaxPool"]
+
+
+def convolution(channels, filters, groups):
+    kernel = np.random.default_rng(1).integers(-3, 4, (filters, channels // groups, 3, 3)).astype(np.float32)
+    conv = helper.make_node("Conv", ["x", "kernel", "bias"], ["y"], group=groups, strides=[2, 2], pads=[1, 1, 1, 1])
+    bias = np.arange(filters, dtype=np.float32)
+    return model([conv], (1, channels, 8, 8), (1, filters, 4, 4), kernel=kernel, bias=bias)
+
+
+@pytest.mark.parametrize(("channels", "filters", "groups"), [(4, 8, 4), (6, 4, 2), (4, 4, 2)])
+def test_groups_are_joined(channels, filters, groups):
+    made = both(convolution(channels, filters, groups), atol=1e-4)  # sums in another order
+    [conv] = made.graph.node
+    assert not [item for item in conv.attribute if item.name == "group"]
+
+
+@pytest.mark.parametrize(("channels", "groups"), [(4, 4), (4, 1)])
+def test_one_filter_for_each_channel_stays(channels, groups):
+    given = convolution(channels, channels, groups)
+    assert both(given).graph.node[0] == given.graph.node[0]
