@@ -72,3 +72,15 @@ if [ "${1:-}" = torch ] && ! docker compose version >/dev/null 2>&1 && ! command
         say "no docker compose: tests of the compose files will be skipped"
     fi
 fi
+if [ "${1:-}" = torch ] && ! command -v gcc >/dev/null; then
+    if ! (install_packages gcc libc6-dev); then
+        [ "${CI:-}" = true ] && exit 1
+        say "no C compiler: tests with a stand-in for Arm NN's delegate will be skipped"
+    fi
+fi
+if [ "${1:-}" = torch ] && [ "$version" = 3.11 ] && [ ! -d /usr/lib/python3/dist-packages/pyarmnn ]; then
+    if ! (install_packages python3-pyarmnn libarmnn-cpuref-backend22); then
+        [ "${CI:-}" = true ] && exit 1
+        say "no Arm NN of Debian's: the test of its reference backend will be skipped"
+    fi
+fi
