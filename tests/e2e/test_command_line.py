@@ -101,8 +101,8 @@ def test_embed_writes_unit_rows_and_names_bad_files(server, album, tmp_path):
     np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-3)
 
 
-def test_a_server_that_is_not_there_is_one_sentence():
-    done = run("search", "anything", "/tmp", "--url", "grpc://127.0.0.1:9")
+def test_a_server_that_is_not_there_is_one_sentence(album):
+    done = run("search", "anything", album[0], "--url", "grpc://127.0.0.1:9")
     assert done.returncode != 0
     assert "Traceback" not in done.stderr
     assert "127.0.0.1:9" in done.stderr

@@ -1,6 +1,7 @@
 """Photos in folders: what is embedded when a folder is named."""
 
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from triptych.cli.console import CommandError
@@ -12,11 +13,17 @@ def photos_in(folder: Path) -> list[Path]:
     """Every photo below a folder, by its extension, in order of name; hidden files and folders are left out."""
     if not folder.is_dir():
         raise CommandError(f"{folder} is no folder")
-    found = (path for path in folder.rglob("*") if path.suffix.lower() in EXTENSIONS and path.is_file())
-    photos = sorted(path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts))
+    photos = sorted(path for path in _visible(folder) if path.suffix.lower() in EXTENSIONS and path.is_file())
     if not photos:
         raise CommandError(f"there is no photo in {folder}; looked for {', '.join(sorted(EXTENSIONS))}")
     return photos
+
+
+def _visible(folder: Path) -> Iterator[Path]:
+    """All files but hidden ones; what disappears meanwhile, or may not be read, is passed over."""
+    for place, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from (Path(place) / name for name in names if not name.startswith("."))
 
 
 def photos_of(paths: Iterable[Path]) -> list[Path]:
