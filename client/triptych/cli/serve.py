@@ -25,7 +25,8 @@ def serve(
     grpc_port: Annotated[int | None, typer.Option(min=0, max=65535, help="0: any free port.", show_default="8001")] = None,
     metrics_port: Annotated[int | None, typer.Option(min=0, max=65535, help="0: any free port.", show_default="8002")] = None,
     device_ids: Annotated[
-        str | None, typer.Option(help="GPUs that every network of the profile runs on, one copy each: 0,1.", show_default="the first")
+        str | None,
+        typer.Option(help="GPUs that every network of the profile runs on, one copy each: 0,1.", show_default="every one (AMD: the first)"),
     ] = None,
     place: Annotated[
         list[str] | None, typer.Option(help="One model's GPUs, instead: clip_visual=0; may be given several times.", show_default=False)

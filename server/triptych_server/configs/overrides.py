@@ -78,6 +78,11 @@ def _put_on(config: ModelConfig, devices: Devices) -> bool:
         group.gpus[:] = devices
     if groups:
         return True
+    if any(each.name == "migraphx" for each in config.optimization.execution_accelerators.gpu_execution_accelerator):
+        config.parameters["device_ids"].string_value = ",".join(map(str, devices))
+        for group in config.instance_group:
+            group.count = len(devices)  # Triton knows none of AMD's devices: our backend gives one to each instance
+        return True
     target = (
         config.parameters["TARGET_DEVICE"].string_value if config.backend == "openvino" and "TARGET_DEVICE" in config.parameters else ""
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations  # Triton adds its classes to pb_utils only after this import
 
 import os
+from typing import TypeAlias
 
 import triton_python_backend_utils as pb_utils
 
@@ -10,10 +11,12 @@ from triptych_server.serving.instance import PROFILE_VARIABLE, Instance
 from triptych_server.sessions.protocol import Device
 
 NAME = "triptych_device_info"
+DeviceMetric: TypeAlias = "tuple[pb_utils.Metric, pb_utils.MetricFamily]"
+
 HELP = "Device asked for and device in use, per model instance; the value is 1, or 0 where the model runs elsewhere than asked"
 
 
-def publish_device(instance: Instance, device: Device) -> tuple[pb_utils.Metric, pb_utils.MetricFamily]:
+def publish_device(instance: Instance, device: Device) -> DeviceMetric:
     """Register the gauge of this instance. The caller keeps the pair, for the metric goes when it is freed, and frees it in `finalize`."""
     family = pb_utils.MetricFamily(NAME, HELP, pb_utils.MetricFamily.GAUGE)
     labels = {"requested": device.requested, "actual": device.actual, "precision": device.precision}

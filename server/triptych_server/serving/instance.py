@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from triptych_server.errors import ConfigError
 from triptych_server.sessions.parameters import Parameters
 from triptych_server.sessions.protocol import Accelerator, SessionSettings
 
@@ -60,6 +61,14 @@ class Instance:
             config=config,
         )
 
+    def _device(self) -> int:
+        """Triton's choice; where it knows no devices (AMD's), the instances take those of the parameter `device_ids` in turn."""
+        if not (listed := self.parameters.text("device_ids")):
+            return self.device_id
+        devices = _listed_devices(listed)
+        number = self.name.rpartition("_")[2]  # clip_visual_0_1: the second of the first group
+        return devices[int(number) % len(devices)] if number.isdecimal() else devices[0]
+
     def session_settings(self) -> SessionSettings:
         """What a runtime needs of it to open the model's graph."""
         optimization = self.config.get("optimization") or {}
@@ -70,12 +79,19 @@ class Instance:
             graph=self.folder / (self.config.get("default_model_filename") or "model.onnx"),
             max_batch_size=self.max_batch_size,
             kind=self.kind,
-            device_id=self.device_id,
+            device_id=self._device(),
             parameters=self.parameters,
             cpu_accelerators=_accelerators(accelerators.get("cpu_execution_accelerator")),
             gpu_accelerators=_accelerators(accelerators.get("gpu_execution_accelerator")),
             graph_level=int(graph["level"]) if graph.get("level") else None,
         )
+
+
+def _listed_devices(text: str) -> list[int]:
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() for part in parts):
+        raise ConfigError(f"parameter device_ids is {text!r}; expected device numbers with commas between them: 0 or 0,1")
+    return list(map(int, parts))
 
 
 def _parameters(config: Mapping[str, Any] | None) -> Parameters:

@@ -18,7 +18,7 @@ import triton_python_backend_utils as pb_utils
 from triptych_server.errors import ConfigError
 from triptych_server.serving import responses
 from triptych_server.serving.batching import batch_size, split, stack
-from triptych_server.serving.device_metric import publish_device
+from triptych_server.serving.device_metric import DeviceMetric, publish_device
 from triptych_server.serving.instance import Instance, TensorConfig
 from triptych_server.serving.opening import told_while_opening
 from triptych_server.sessions.protocol import Arrays, Session, SessionSettings, TensorSpec
@@ -52,7 +52,7 @@ class NetworkBackend:
         _check_tensors(self._instance, self._instance.inputs, self._session.inputs)
         _check_tensors(self._instance, self._instance.outputs, self._session.outputs)
         device = self._session.device
-        self._metric = publish_device(self._instance, device)
+        self._metric: DeviceMetric | None = publish_device(self._instance, device)
         if device.fallback:
             pb_utils.Logger.log_warn(f"{self._instance.name}: {device.fallback}")
         pb_utils.Logger.log_info(f"{self._instance.name}: asked for {device.requested}, runs on {device.actual} in {device.precision}")
@@ -78,7 +78,7 @@ class NetworkBackend:
         """Let the last batches end, then close the graph."""
         self._workers.shutdown(wait=True)
         self._session.close()
-        del self._metric  # while the stub still talks to Triton: freed later, at its exit, the metric takes the stub down
+        self._metric = None  # while the stub still talks to Triton: freed later, at its exit, the metric takes the stub down
 
     def _hand_over(self, taken: Requests) -> bool:
         """Give a batch to a worker, which frees the slot; False, with every request answered, when that failed."""

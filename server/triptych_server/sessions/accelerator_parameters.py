@@ -150,5 +150,5 @@ OPENVINO_NATIVE = frozenset(
 )
 """`parameters` that the native openvino backend reads (TARGET_DEVICE since 25.10); it ignores any other key."""
 
-HARMLESS_NATIVELY = frozenset({"allow_fallback", "static_batches"})
+HARMLESS_NATIVELY = frozenset({"allow_fallback", "static_batches", "device_ids"})
 """`parameters` of our backends that a native one may ignore: the answers stay the same."""

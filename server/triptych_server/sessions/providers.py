@@ -35,7 +35,7 @@ CPU = Provider("CPUExecutionProvider", {}, "CPU")
 
 def choose_providers(settings: SessionSettings) -> list[Provider]:
     """The providers to ask for, best first, always with the CPU as the last; ConfigError for an accelerator we do not know."""
-    if settings.kind == "GPU":
+    if settings.kind == "GPU" or any(accelerator.name == "migraphx" for accelerator in settings.gpu_accelerators):
         chosen = [_gpu_provider(accelerator, settings) for accelerator in settings.gpu_accelerators]
         if not any(provider.name == MIGRAPHX for provider in chosen):
             chosen = [item for item in chosen if item.name != CUDA] + [_cuda(settings)]

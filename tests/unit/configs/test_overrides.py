@@ -13,7 +13,9 @@ CUDA = 'name: "net" backend: "onnxruntime" instance_group [ { kind: KIND_GPU cou
 CPU = 'name: "net" backend: "onnxruntime" instance_group [ { kind: KIND_CPU count: 1 } ]'
 OPENVINO = """name: "net" backend: "openvino" instance_group [ { kind: KIND_CPU count: 1 } ]
 parameters { key: "TARGET_DEVICE" value { string_value: "GPU" } } parameters { key: "PERFORMANCE_HINT" value { string_value: "LATENCY" } }"""
-MIGRAPHX = CUDA + ' optimization { execution_accelerators { gpu_execution_accelerator { name: "migraphx" } } }'
+MIGRAPHX = (
+    CUDA.replace("KIND_GPU", "KIND_MODEL") + ' optimization { execution_accelerators { gpu_execution_accelerator { name: "migraphx" } } }'
+)
 
 
 def config(text):
@@ -29,6 +31,11 @@ def test_devices_are_for_all_and_a_place_for_one():
     assert list(overrides.applied(config(CUDA)).instance_group[0].gpus) == [0, 1]
     assert list(overrides.applied(config(CUDA.replace("net", "other"))).instance_group[0].gpus) == [2]
     assert overrides.applied(config(CPU)) == config(CPU)  # a text tower that a profile keeps on the CPU
+
+
+def test_amd_gpus_are_given_to_instances_in_turn():
+    found = Overrides(device_ids=(0, 2)).applied(config(MIGRAPHX))
+    assert (parameters_of(found)["device_ids"], found.instance_group[0].count, list(found.instance_group[0].gpus)) == ("0,2", 2, [])
 
 
 def test_intel_gpus_are_named_in_the_target_device():

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from triptych_server.serving.instance import Instance
 
 
@@ -40,3 +42,12 @@ def test_args_become_session_settings():
     assert settings.gpu_accelerators[0].name == "tensorrt"
     assert settings.gpu_accelerators[0].parameters.text("precision_mode") == "FP16"
     assert settings.cpu_accelerators == ()
+
+
+@pytest.mark.parametrize(("name", "device"), [("net_0_0", 1), ("net_0_1", 3), ("net_0_2", 1)])
+def test_instances_take_the_listed_devices_in_turn(name, device):
+    """AMD's GPUs, which Triton does not know."""
+    config = {"max_batch_size": 1, "input": [], "output": [], "parameters": {"device_ids": {"string_value": "1,3"}}}
+    args = {"model_config": json.dumps(config), "model_name": "net", "model_version": "1", "model_repository": "/models/net"}
+    args |= {"model_instance_name": name, "model_instance_kind": "MODEL", "model_instance_device_id": "0"}
+    assert Instance.from_args(args).session_settings().device_id == device

@@ -73,7 +73,7 @@ def opened(monkeypatch, tmp_path):
 def migraphx(graph, batches="1,8", **options):
     accelerator = Accelerator("migraphx", Parameters({"migraphx_fp16_enable": "1", **options}))
     parameters = Parameters({"static_batches": batches} if batches else {})
-    return SessionSettings("net", graph, max_batch_size=8, kind="GPU", parameters=parameters, gpu_accelerators=(accelerator,))
+    return SessionSettings("net", graph, max_batch_size=8, kind="MODEL", parameters=parameters, gpu_accelerators=(accelerator,))
 
 
 def pictures(count):

@@ -9,8 +9,12 @@ from triptych_server.configs.lint.subject import Everything, Subject
 
 GPU, CPU, AUTO = ModelInstanceGroup.KIND_GPU, ModelInstanceGroup.KIND_CPU, ModelInstanceGroup.KIND_AUTO
 
-GPU_PROFILES = frozenset({"cuda", "tensorrt", "migraphx"})
-NO_GPU_PROFILES = frozenset({"cpu", "openvino", "rknn", "armnn"})
+AMD = "migraphx"
+"""The accelerator that our backend alone has, whatever the kind of its instances."""
+
+GPU_PROFILES = frozenset({"cuda", "tensorrt"})
+NO_GPU_PROFILES = frozenset({"cpu", "openvino", "migraphx", "rknn", "armnn"})
+"""Triton's KIND_GPU means NVIDIA."""
 NO_GPU_BACKENDS = {
     "openvino": "Triton's own openvino backend takes KIND_CPU only, and TARGET_DEVICE chooses the device",
     "rknn": "Triton's KIND_GPU means NVIDIA",
@@ -44,8 +48,9 @@ def instances(subject: Subject, everything: Everything) -> Iterator[Finding]:
             "instance_group[0].kind", "no KIND_GPU", f"KIND_GPU, as the profile {subject.profile} is for", "set kind: KIND_GPU"
         )
     accelerators = config.optimization.execution_accelerators
-    if accelerators.gpu_execution_accelerator and not has_gpu:
-        names = ", ".join(each.name for each in accelerators.gpu_execution_accelerator)
+    wanting = [each.name for each in accelerators.gpu_execution_accelerator if each.name != AMD]
+    if wanting and not has_gpu:
+        names = ", ".join(wanting)
         yield subject.finding(
             "optimization.execution_accelerators.gpu_execution_accelerator",
             f"{names} without an instance of KIND_GPU, which alone uses it",
