@@ -42,9 +42,10 @@ def render_profiles(repository: Repository) -> Iterator[tuple[Path, str]]:
 
 
 def tuned_files(repository: Repository) -> list[Path]:
-    """The configs of no profile in `profiles/`, which `triptych tune` or a person wrote: they must follow when a model changes."""
-    generated = set(profile_names(repository))
-    return [file for folder in repository.models() for file in sorted((folder / "configs").glob("*.pbtxt")) if file.stem not in generated]
+    """The configs that are not generated, but written by `triptych tune` or a person: they must follow when a model changes."""
+    profiles = set(profile_names(repository))
+    found = [(folder, file) for folder in repository.models() for file in sorted((folder / "configs").glob("*.pbtxt"))]
+    return [file for folder, file in found if folder.parent != repository.networks or file.stem not in profiles]
 
 
 def fragment_files(repository: Repository, profile: str, model: str) -> list[Path]:

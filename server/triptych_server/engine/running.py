@@ -166,8 +166,8 @@ def _write(note: int, engine: RunningEngine) -> None:
     """In place, for the lock is the file's."""
     content = {key: value for key, value in asdict(engine).items() if key not in {"file", "staging"}}
     text = json.dumps(content).encode()
-    os.ftruncate(note, 0)
     os.pwrite(note, text, 0)
+    os.ftruncate(note, len(text))  # never empty in between
 
 
 def _remove(file: Path) -> None:

@@ -14,6 +14,7 @@ from triptych_server.configs.profiles import render_profiles, tuned_files
 from triptych_server.engine.running import RunningEngine, running_engines
 from triptych_server.errors import EngineError, ModelImportError
 from triptych_server.models.hot_swap import rehearsed
+from triptych_server.models.served_names import FILE as SERVED
 from triptych_server.models.served_names import Names, served_names, write_served_names
 from triptych_server.models.swap import recover, replaced_files
 from triptych_server.repository import Repository
@@ -56,6 +57,7 @@ class Change:
             model = file.parents[1].name
             file.write_text(edit_tuned(file, dims=dims.get(model, {}), parameters=parameters.get(model, {})), encoding="utf-8")
         for file, text in render_profiles(self.staged):
+            file.parent.mkdir(exist_ok=True)  # of a network of the user's own
             file.write_text(text, encoding="utf-8")
 
 
@@ -81,20 +83,23 @@ def one_change(repository: Repository, names: Names, *, swap: bool = True) -> It
             if {"clip_textual", "clip_tokenize"} & _changed(change.staged, _differences(change.staged, repository)):
                 _renew_answers(change.staged, repository, notes / VERSIONS)
             replaced, old = _differences(change.staged, repository), _old_files(change.staged, repository)
+            models = _changed(change.staged, replaced)
+            files = tuple(replaced)
+            if {**served, **names} != served:  # with the models or not at all: a start looks there for what is served
+                replaced |= {repository.root / SERVED: write_served_names(change.staged, {**served, **names})}
             engines = _engines(repository)
             if not swap:
-                for engine in engines if replaced else ():
+                for engine in engines if models else ():
                     engine.mark(stale=True)
                 engines = ()
-            with rehearsed(engines, repository, change.staged, _changed(change.staged, replaced)) as swaps, replaced_files(replaced, notes):
+            with rehearsed(engines, repository, change.staged, models) as swaps, replaced_files(replaced, notes):
                 for each in swaps:
                     each.switch()
             for file in old:
                 file.unlink(missing_ok=True)
                 if not any(file.parent.iterdir()):
                     file.parent.rmdir()
-            write_served_names(repository, {**served, **names})
-            change.files, change.swapped = tuple(replaced), len(swaps)
+            change.files, change.swapped = files, len(swaps)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
 

@@ -7,8 +7,11 @@ the old models are unloaded, the new ones loaded under their own names, which no
 
 import contextlib
 import logging
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
+from functools import partial
+
+from tritonclient.grpc.model_config_pb2 import ModelConfig
 
 from triptych_server.engine.control import ControlApi
 from triptych_server.engine.running import RunningEngine
@@ -33,7 +36,8 @@ class Swap:
     models: Sequence[str]
     ensembles: Sequence[str]
     before: Set[str]
-    redirected: set[str] = field(default_factory=set, init=False)  # ensembles whose steps are on trial now
+    pointed: dict[str, ModelConfig] = field(default_factory=dict, init=False)  # ensembles that were pointed at the trial, and how
+    redirected: set[str] = field(default_factory=set, init=False)  # those whose steps are on trial now
     unloaded: list[str] = field(default_factory=list, init=False)  # others that are not what they were, in the order of loading
     on_trial: list[str] = field(default_factory=list, init=False)
 
@@ -47,8 +51,8 @@ class Swap:
     def switch(self) -> None:
         """Change over; the new files are in the repository now, and the rehearsal went well. EngineError when a step fails."""
         for name in self.ensembles:
-            self.control.load(name, self.trial.redirected(name))
-            self.redirected.add(name)
+            self.pointed[name] = self.trial.redirected(name)
+            self._redirect(name)
         self.unloaded = [name for name in self.models if name not in self.ensembles]
         for name in reversed(self.unloaded):  # who calls others first: its last requests still want to call them
             if name in self.before:
@@ -61,25 +65,45 @@ class Swap:
 
     def undo(self) -> list[str]:
         """Load what was there before; the old files are in the repository again. Returns a sentence for each model that stays changed."""
-        problems = []
+        problems: dict[str, str] = {}
+        for name in self.pointed:  # also those that were pointed back: over old networks of other shapes Triton would drop them
+            if name not in self.redirected:
+                self._tried(partial(self._redirect, name))
         for name in self.unloaded:
             if name in self.before:
-                with contextlib.suppress(EngineError):  # its ensembles tell
-                    self.load_anew(name)
-        for name in [name for name in self.ensembles if name in self.redirected]:
-            try:
-                if name in self.before:
-                    self.load_anew(name)
-                else:
-                    self.control.unload(name)
-                self.redirected.discard(name)
-            except EngineError as error:
-                problems.append(f"{name} still answers with the new model, until that server is started anew ({error})")
+                self._tried(partial(self.load_anew, name))  # its ensembles tell
+        for name in self.pointed:
+            if problem := self._tried(partial(self._back, name)):
+                problems[name] = f"{name} still answers with the new model, until that server is started anew ({problem})"
         for name in reversed(self.unloaded):
             if name not in self.before:
-                with contextlib.suppress(EngineError):  # nobody asks it
-                    self.control.unload(name)
-        return problems
+                self._tried(partial(self.control.unload, name))  # nobody asks it
+        missing: set[str] = set()
+        problem = self._tried(lambda: missing.update(set(self.before) & set(self.models) - self.control.ready()))
+        for name in sorted(missing - set(problems)):
+            problems[name] = f"{name} does not answer any more, until that server is started anew"
+        return [*problems.values(), *([f"that server does not answer ({problem})"] if problem else [])]
+
+    def _back(self, name: str) -> None:
+        """An ensemble as it was before the change."""
+        if name in self.before:
+            self.load_anew(name)
+        else:
+            self.control.unload(name)
+        self.redirected.discard(name)
+
+    def _redirect(self, name: str) -> None:
+        self.control.load(name, self.pointed[name])
+        self.redirected.add(name)
+
+    @staticmethod
+    def _tried(step: Callable[[], None]) -> str:
+        """Why a step failed; empty when it did not. Whatever it was, the other models come next."""
+        try:
+            step()
+        except Exception as error:
+            return str(error)
+        return ""
 
     def clear(self) -> None:
         """Unload and remove what was on trial, except for what ensembles still need."""

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from triptych_server.errors import ConfigError
 from triptych_server.models.catalogue import Task
@@ -35,9 +36,9 @@ def served_names(repository: Repository) -> dict[Task, ServedName]:
         raise ConfigError(f"{file} is damaged ({type(error).__name__}); delete it, and `triptych models use` the model again") from error
 
 
-def write_served_names(repository: Repository, names: Names) -> None:
-    """Replace the file, whole. Call it with the repository's lock held."""
-    new = repository.root / f".{FILE}.new"
+def write_served_names(repository: Repository, names: Names) -> Path:
+    """Write the file; returns it. Into a copy of the repository: it is put in place together with the models."""
+    file = repository.root / FILE
     known = {task: asdict(name) for task, name in names.items() if name is not None}
-    new.write_text(json.dumps(known, indent=2) + "\n", encoding="utf-8")
-    new.replace(repository.root / FILE)
+    file.write_text(json.dumps(known, indent=2) + "\n", encoding="utf-8")
+    return file

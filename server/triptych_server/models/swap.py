@@ -4,16 +4,20 @@ import contextlib
 import errno
 import json
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from triptych_server.errors import ConfigError
+
 JOURNAL = "replacing.json"
 """Lists what is being replaced; while it is there, the change is not made."""
 MARK = ".old-"
 """In the names of files that are kept until it is."""
+_KEPT = re.compile(rf"{re.escape(MARK)}[0-9a-f]{{8}}(\.new)?$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +32,9 @@ class _Journal:
         """Whole, or not at all."""
         new = self.file.with_name(f".{self.file.name}.new")
         new.write_text(json.dumps({"kept": dict(self.kept), "folders": list(self.folders)}), encoding="utf-8")
+        _on_disk(new)
         new.replace(self.file)
+        _on_disk(self.file.parent)
 
     def undo(self) -> None:
         """Put back what was replaced so far, and forget the change."""
@@ -55,6 +61,8 @@ def replaced_files(changes: Mapping[Path, Path], folder: Path) -> Iterator[None]
     kept = {str(target): str(target.with_name(f".{target.name}{mark}")) if target.exists() else "" for target in changes}
     missing = {parent for target in changes for parent in target.parents if not parent.exists()}
     journal = _Journal(folder / JOURNAL, kept, sorted(map(str, missing)))
+    for new in filter(Path.is_file, changes.values()):
+        _on_disk(new)  # before the old files may go, should the power fail
     journal.write()
     try:
         for target, new in changes.items():
@@ -76,12 +84,28 @@ def recover(folder: Path, roots: Sequence[Path]) -> bool:
     journal = folder / JOURNAL
     killed = journal.exists()
     if killed:
-        content = json.loads(journal.read_text(encoding="utf-8"))
-        _Journal(journal, content["kept"], content["folders"]).undo()
+        try:
+            content = json.loads(journal.read_text(encoding="utf-8"))
+            kept, folders = content["kept"], content["folders"]
+        except (ValueError, KeyError, TypeError):
+            raise ConfigError(
+                f"{journal}, which says what an earlier change of models replaced, is damaged; rename the files `.<name>{MARK}…` below "
+                f"{', '.join(root.name for root in roots)} to <name> where there are any, and delete it"
+            ) from None
+        _Journal(journal, kept, folders).undo()
     for root in roots:
-        for left in root.rglob(f".*{MARK}*"):
+        for left in (file for file in root.rglob(f".*{MARK}*") if _KEPT.search(file.name)):
             left.unlink(missing_ok=True)
     return killed
+
+
+def _on_disk(path: Path) -> None:
+    """Wait until a file, or what a folder lists, has reached the disk."""
+    opened = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
 
 
 def _link(target: Path, old: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from triptych_server.errors import ConfigError
 from triptych_server.models.swap import JOURNAL, recover, replaced_files
 
 KILLED = """
@@ -56,7 +57,7 @@ def test_a_killed_change_is_undone(root, at):
 
 
 def test_what_is_left_of_a_change_that_was_made_is_removed(root):
-    (root / "live" / ".a.old-1234").write_text("old a")
+    (root / "live" / ".a.old-12345678").write_text("old a")
     assert recover(root, [root / "live"]) is False
     assert live(root) == {"a": "old a", "b": "old b"}
 
@@ -81,3 +82,13 @@ def test_a_target_on_another_file_system(root, fails):
         assert (other / "sub").exists() is not fails
     finally:
         shutil.rmtree(other)
+
+
+def test_a_damaged_journal_is_named_and_a_users_own_hidden_files_stay(root):
+    own = root / "live" / ".notes.old-2024"
+    own.write_text("mine")
+    recover(root, [root / "live"])
+    assert own.exists()
+    (root / JOURNAL).write_text("")  # as a power cut leaves it
+    with pytest.raises(ConfigError, match=r"replacing\.json, .* is damaged; rename the files .* and delete it"):
+        recover(root, [root / "live"])
