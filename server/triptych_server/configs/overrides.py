@@ -6,6 +6,7 @@ from typing import Self
 
 from tritonclient.grpc.model_config_pb2 import ModelConfig, ModelInstanceGroup
 
+from triptych_server.configs.read import parameters_of
 from triptych_server.errors import ConfigError
 
 Devices = tuple[int, ...]
@@ -83,9 +84,9 @@ def _put_on(config: ModelConfig, devices: Devices) -> bool:
         for group in config.instance_group:
             group.count = len(devices)  # Triton knows none of AMD's devices: our backend gives one to each instance
         return True
-    target = (
-        config.parameters["TARGET_DEVICE"].string_value if config.backend == "openvino" and "TARGET_DEVICE" in config.parameters else ""
-    )
+    target = parameters_of(config).get("TARGET_DEVICE", "") if config.backend == "openvino" else ""
+    if ":" in target and _GPU in target:
+        raise ConfigError(f"{config.name}: TARGET_DEVICE is {target}, which names its devices itself; put the numbers there, as GPU.1")
     if target.partition(".")[0] != _GPU:
         return False
     names = [f"{_GPU}.{device}" for device in devices]

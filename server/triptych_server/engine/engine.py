@@ -2,12 +2,15 @@
 
 import contextlib
 import logging
+import os
 import secrets
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -156,6 +159,9 @@ class Engine:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):  # a stub that was being started when Triton died waits for ever
+                os.killpg(self._process.pid, signal.SIGKILL)
         self._launched.close()
 
     def wait(self, timeout: float | None = None) -> int | None:
@@ -250,8 +256,7 @@ class Engine:
             if time.monotonic() > told + PATIENCE_SECONDS:
                 told = time.monotonic()
                 _logger.warning("still starting after %.0f s; Triton's last word: %s", told - began, "".join(self._log.tail(1)))
-            if (code := self._process.poll()) is not None:
-                raise (TritonCrashedError if code < 0 else EngineError)(self._died(code))
+            self._check_alive()
             if watch.stalled():
                 raise TritonCrashedError(f"Triton hangs: it has done nothing for a while and is not ready; its log: {self._log.file}")
             if api.is_live():
@@ -262,17 +267,27 @@ class Engine:
         raise EngineError(f"Triton was not ready after {self.options.start_timeout:g} s; its log: {self._log.file}")
 
     def _load_overridden(self) -> None:
-        """Load what wants another config than its folder's, once."""
-        assert self._process is not None
+        """Load what wants another config than its folder's, once; a Triton that dies meanwhile is not waited for."""
+        control = ControlApi(self.http_url, self.control_headers)
         while self._overridden:
             name, config = next(iter(self._overridden.items()))
-            try:
-                ControlApi(self.http_url, self.control_headers).load(name, config)
-            except EngineError:
-                if (code := self._process.poll()) is not None and code < 0:
-                    raise TritonCrashedError(self._died(code)) from None
-                raise
+            with ThreadPoolExecutor(1, thread_name_prefix="load") as loader:
+                loading = loader.submit(control.load, name, config)
+                while not loading.done():
+                    self._check_alive()
+                    wait([loading], POLL_SECONDS)
+            if loading.exception() is not None:
+                self._check_alive()
+            loading.result()
             del self._overridden[name]
+
+    def _check_alive(self) -> None:
+        """TritonCrashedError when a signal ended Triton, EngineError when it ended otherwise; then nothing of it is left running."""
+        assert self._process is not None
+        if (code := self._process.poll()) is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)  # or a stub would hold our connection open
+            raise (TritonCrashedError if code < 0 else EngineError)(self._died(code))
 
     def _all_ready(self, api: HealthApi) -> bool:
         """Whether every model is ready; False while some still load; EngineError naming those that failed, and why."""

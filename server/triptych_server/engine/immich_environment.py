@@ -3,7 +3,7 @@
 Only what is set counts. What has no meaning here is told with the reason, for a setting must not be dropped in silence.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from triptych_server.configs.overrides import Overrides
@@ -12,6 +12,20 @@ from triptych_server.errors import ConfigError
 PREFIX = "MACHINE_LEARNING_"
 _CLIP = ("PRELOAD__CLIP__VISUAL", "PRELOAD__CLIP__TEXTUAL")
 _FACES = ("PRELOAD__FACIAL_RECOGNITION__DETECTION", "PRELOAD__FACIAL_RECOGNITION__RECOGNITION")
+_OCR = ("PRELOAD__OCR__", "MAX_BATCH_SIZE__OCR", "MAX_BATCH_SIZE__TEXT_RECOGNITION")
+_READ = (
+    "MODEL_INTRA_OP_THREADS",
+    "MODEL_INTER_OP_THREADS",
+    "MODEL_ARENA",
+    "OPENVINO_PRECISION",
+    "ROCM_PRECISION",
+    "RKNN_THREADS",
+    "ANN_FP16_TURBO",
+    "ANN_TUNING_LEVEL",
+    "DEVICE_IDS",
+    "MODEL_REVISION",
+    "MODEL_ORGANIZATION",
+)
 _NOT_NEEDED = {
     "WORKERS": "one server uses all cores and devices, and batches the requests of everybody",
     "WORKER_TIMEOUT": "queues have a time limit of their own, in config.pbtxt",
@@ -54,7 +68,7 @@ def immich_settings(environment: Mapping[str, str]) -> ImmichSettings:
     }
     rknn = {"contexts": reader.count("RKNN_THREADS", least=1)}
     armnn = {"fp16": reader.boolean("ANN_FP16_TURBO"), "tuning_level": reader.count("ANN_TUNING_LEVEL", most=3)}
-    rocm = {"f16": "1", "f32": "0", "": ""}.get(reader.precision("ROCM_PRECISION"), "")
+    rocm = {"f16": "1", "f32": "0", "": ""}.get(reader.precision("ROCM_PRECISION", ("FP32", "FP16")), "")
     backends = {"onnxruntime": onnxruntime, "openvino": openvino, "rknn": rknn, "armnn": armnn}
     overrides = Overrides(
         device_ids=reader.devices("DEVICE_IDS"),
@@ -62,7 +76,9 @@ def immich_settings(environment: Mapping[str, str]) -> ImmichSettings:
         accelerator={"migraphx": said} if (said := _said({"migraphx_fp16_enable": rocm})) else {},
     )
     models = [model for keys in (_CLIP, _FACES) if (model := reader.one_model(keys, notes))]
-    notes += [f"{PREFIX}{key} has no effect: text in pictures is not read yet" for key in given if key.startswith("PRELOAD__OCR__")]
+    notes += [f"{PREFIX}{key} has no effect: text in pictures is not read yet" for key in given if key.startswith(_OCR)]
+    known = {*_READ, *_CLIP, *_FACES, *_NOT_NEEDED}
+    notes += [f"{PREFIX}{key} has no effect here" for key in sorted(set(given) - known) if not key.startswith(_OCR)]
     return ImmichSettings(overrides, tuple(models), tuple(notes))
 
 
@@ -88,20 +104,18 @@ class _Reader:
             raise ConfigError(f"{PREFIX}{key} is {value!r}; expected true or false")
         return _BOOLEANS[value.lower()] if value else ""
 
-    def precision(self, key: str) -> str:
+    def precision(self, key: str, known: Sequence[str] = tuple(_PRECISIONS)) -> str:
         value = self.given.get(key, "")
-        if value and value.upper() not in _PRECISIONS:
-            raise ConfigError(f"{PREFIX}{key} is {value!r}; expected one of {', '.join(_PRECISIONS)}")
+        if value and value.upper() not in known:
+            raise ConfigError(f"{PREFIX}{key} is {value!r}; expected one of {', '.join(known)}")
         return _PRECISIONS[value.upper()] if value else ""
 
     def devices(self, key: str) -> tuple[int, ...]:
-        """`0` is Immich's default, and says nothing."""
         value = self.given.get(key, "")
         parts = [part.strip() for part in value.split(",")] if value else []
         if not all(part.isdecimal() for part in parts):
             raise ConfigError(f"{PREFIX}{key} is {value!r}; expected device numbers with commas between them, such as 0,1")
-        devices = tuple(dict.fromkeys(map(int, parts)))
-        return () if devices == (0,) else devices
+        return tuple(dict.fromkeys(map(int, parts)))
 
     def one_model(self, keys: tuple[str, str], notes: list[str]) -> str:
         """The model that both variables name; it is served whole."""

@@ -1,5 +1,6 @@
 """Where Triton's native onnxruntime backend keeps the engines that TensorRT builds: in its working folder, unless its config names one."""
 
+import logging
 import os
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,6 +13,7 @@ from triptych_server.engine.triton import Triton
 from triptych_server.hardware.tree import Tree
 from triptych_server.sessions.engine_cache import gpu_names
 
+_logger = logging.getLogger(__name__)
 NATIVE = "onnxruntime/libtriton_onnxruntime.so"
 FOLDERS = ("trt_engine_cache_path", "trt_timing_cache_path")
 
@@ -25,6 +27,10 @@ def with_kept_engines(
         return overrides
     release = environment.get("TRT_VERSION") or "unknown"  # NVIDIA's containers say it
     folder = (root or platformdirs.user_cache_path("triptych") / "engines") / f"tensorrt-{release}" / gpu_names(tree or Tree())
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        _logger.warning("TensorRT's engines are not kept: %s cannot be made (%s); set XDG_CACHE_HOME", folder, error.strerror)
+        return overrides
     named = {**dict.fromkeys(FOLDERS, str(folder)), **overrides.accelerator.get("tensorrt", {})}
     return replace(overrides, accelerator={**overrides.accelerator, "tensorrt": named})

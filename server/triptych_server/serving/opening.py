@@ -20,7 +20,7 @@ def told_while_opening(name: str, every: float = EVERY_SECONDS) -> Iterator[None
     def tell() -> None:
         while not done.wait(every):
             seconds = time.monotonic() - began
-            pb_utils.Logger.log_info(f"{name}: still being compiled after {seconds:.0f} s; what comes out is kept for the next start")
+            pb_utils.Logger.log_info(f"{name}: still being opened after {seconds:.0f} s")
 
     teller = threading.Thread(target=tell, name="opening", daemon=True)
     teller.start()

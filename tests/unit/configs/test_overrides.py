@@ -74,6 +74,11 @@ def test_devices_are_different():
         Overrides(place={"net": (1, 1)})
 
 
+def test_a_target_that_names_its_devices_itself_is_left_to_its_author():
+    with pytest.raises(ConfigError, match=r"TARGET_DEVICE is BATCH:GPU\(8\), which names its devices itself"):
+        Overrides(device_ids=(1,)).applied(config(OPENVINO.replace('"GPU"', '"BATCH:GPU(8)"')))
+
+
 def test_they_survive_a_note():
     overrides = Overrides((0, 1), {"net": (2,)}, {"openvino": {"A": "b"}}, {"migraphx": {"c": "d"}})
     assert Overrides.from_json(json.loads(json.dumps(asdict(overrides)))) == overrides

@@ -12,7 +12,8 @@ def settings(**variables):
 
 
 def test_nothing_said_is_nothing_changed():
-    assert settings() == settings(DEVICE_IDS="0", WORKERS="") == ImmichSettings(Overrides(), (), ())
+    assert settings() == settings(WORKERS="") == ImmichSettings(Overrides(), (), ())
+    assert settings(DEVICE_IDS="0").overrides == Overrides(device_ids=(0,))
 
 
 def test_threads_are_for_both_runtimes_of_the_cpu():
@@ -54,6 +55,7 @@ def test_models_to_preload_are_those_to_serve():
 def test_what_has_no_effect_is_told():
     (note,) = settings(WORKERS="4").notes
     assert note == "MACHINE_LEARNING_WORKERS has no effect: one server uses all cores and devices, and batches the requests of everybody"
+    assert settings(CACHE_FOLDER="/cache").notes == ("MACHINE_LEARNING_CACHE_FOLDER has no effect here",)
     assert len(settings(MODEL_TTL="0", MODEL_TTL_POLL_S="5", ANN="false", RKNN="false").notes) == 4
 
 
@@ -65,6 +67,7 @@ def test_what_has_no_effect_is_told():
         ("ANN_TUNING_LEVEL", "4", "expected a number from 0 to 3"),
         ("ANN_FP16_TURBO", "maybe", "expected true or false"),
         ("OPENVINO_PRECISION", "FP8", "expected one of FP32, FP16, BF16"),
+        ("ROCM_PRECISION", "BF16", "expected one of FP32, FP16"),
     ],
 )
 def test_a_value_that_cannot_be_is_named(key, value, message):

@@ -153,6 +153,6 @@ def test_an_opening_that_takes_long_is_told(pb_utils):
         time.sleep(0.18)
     count = len(told)
     assert 2 <= count <= 4
-    assert told[0].startswith("net_0: still being compiled after 0 s")
+    assert told[0].startswith("net_0: still being opened after 0 s")
     time.sleep(0.1)
     assert len(told) == count

@@ -33,9 +33,9 @@ def import_(
 
         target = Repository.locate(repository)
         is_demo = folder == DEMO and not any((folder / part).is_dir() for part in ("visual", "detection"))
-        swapped = 0
+        swapped, changed = 0, False
         for each in (target.demo_weights, target.demo_faces) if is_demo else (folder,):
             with err().status(f"importing {each}"):
                 placed = use_any(each, target, legacy_resize=legacy_resize, swap=not no_reload)
-            swapped = max(swapped, placed.swapped)
-    say_placed(str(folder), swapped, no_reload=no_reload)
+            swapped, changed = max(swapped, placed.swapped), changed or bool(placed.files)
+    say_placed(str(folder), swapped, changed=changed, no_reload=no_reload)

@@ -38,12 +38,14 @@ def use(
                 swap=not no_reload,
                 watcher=watcher,
             )
-    say_placed(str(model), placed.swapped, no_reload=no_reload)
+    say_placed(str(model), placed.swapped, changed=bool(placed.files), no_reload=no_reload)
 
 
-def say_placed(model: str, swapped: int, *, no_reload: bool) -> None:
+def say_placed(model: str, swapped: int, *, changed: bool, no_reload: bool) -> None:
     """What has become of a model that was put in place."""
-    if swapped:
+    if not swapped and not changed:
+        typer.echo(f"{model} is in place already; nothing was changed")
+    elif swapped:
         typer.echo(f"{model} is served now; {swapped} running server{'s' * (swapped > 1)} changed over")
     elif no_reload:
         typer.echo(f"{model} is in place; restart the server to use it")
