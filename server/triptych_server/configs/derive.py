@@ -29,7 +29,8 @@ def derive(config: ModelConfig) -> ModelConfig:
             if "static_batches" not in config.parameters:
                 sizes = sorted({1, min(STATIC_BATCH, most), most})
                 derived.parameters["static_batches"].string_value = ",".join(map(str, sizes))
-            _warm(derived, set(map(int, derived.parameters["static_batches"].string_value.split(","))))
+            parts = derived.parameters["static_batches"].string_value.split(",")
+            _warm(derived, {int(part) for part in parts if part.strip().isdecimal()})  # the session says what is wrong with others
     return derived
 
 

@@ -193,7 +193,7 @@ class Engine:
     def _announce(self) -> None:
         """Leave a note in the repository before anything is loaded from it, so that a change waits for us, as we wait for one.
 
-        In a repository that cannot be written nothing is noted: nor could a model be changed there.
+        In a repository that cannot be written nothing is noted, and a warning says so.
         """
         try:
             with locked(self.options.repository, self.options.start_timeout) as folder:
@@ -201,6 +201,7 @@ class Engine:
                     _logger.warning("a change of models was cut short; its files were put back")
                 self._note = new_note(folder)
         except RepositoryReadOnlyError:
+            _logger.warning("%s cannot be written: `triptych models use` will not find this server", self.options.repository.root)
             return
         except RepositoryBusyError as error:
             raise EngineError(f"the server was not started: {error}") from None

@@ -7,6 +7,7 @@ another container too, where process ids say nothing.
 import contextlib
 import fcntl
 import json
+import logging
 import os
 import secrets
 import shutil
@@ -23,9 +24,10 @@ from triptych_server.errors import EngineError
 from triptych_server.repository import Repository
 from triptych_server.repository_lock import FOLDER
 
-START_SECONDS = 900.0
-"""How long a change waits for an engine that is starting."""
+START_SECONDS = 1800.0
+"""How long a change waits for an engine that is starting: as long as an engine itself does."""
 _POLL_SECONDS = 0.1
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +119,16 @@ def running_engines(repository: Repository, wait: float = START_SECONDS) -> Foun
 
 def _started(file: Path, deadline: float) -> RunningEngine | None:
     """What the note says when its engine serves; None when it ends before that."""
+    told = False
     while _is_held(file):
         engine = _read(file)
         if engine is not None and (engine.serving or engine.machine != socket.gethostname()):
             return engine
         if time.monotonic() > deadline:
             raise EngineError("a server has been starting on this repository for a long time; try again when it serves, or stop it")
+        if not told:
+            _logger.warning("a server is starting on this repository; waiting for it")
+            told = True
         time.sleep(_POLL_SECONDS)
     return None
 

@@ -23,7 +23,7 @@ class StallWatch:
         if now < self._since + self._seconds:
             return False
         used = _cpu_seconds(self._pid)
-        idle = used - self._used < BUSY * (now - self._since)
+        idle = 0 <= used - self._used < BUSY * (now - self._since)  # less than before: a child has ended, so something happens
         self._since, self._used = now, used
         return idle
 
@@ -35,5 +35,5 @@ def _cpu_seconds(pid: int) -> float:
         for each in (process, *process.children(recursive=True)):
             with contextlib.suppress(psutil.NoSuchProcess):
                 times = each.cpu_times()
-                total += times.user + times.system
+                total += times.user + times.system + times.children_user + times.children_system  # compilers come and go
     return total

@@ -16,10 +16,12 @@ _PLAIN_INPUTS = 4  # query, key, value, mask; what follows is a cache of keys an
 
 
 def decompose_attention(model: ModelProto) -> int:
-    """Replace, in place, each Attention of queries, keys and values [B,L,heads*size] without a cache, causal or not, with or without a
-    float mask; returns how many. Others stay: whoever imports a graph compares its answers."""
+    """Replace, in place, each Attention of queries, keys and values [B,L,heads*size] of a float32 graph without a cache, causal or
+    not, with or without a mask; returns how many. Others stay: whoever imports a graph compares its answers."""
     nodes: list[NodeProto] = []
     constants: list[TensorProto] = []
+    if any(tensor.data_type in (TensorProto.FLOAT16, TensorProto.BFLOAT16) for tensor in model.graph.initializer):
+        return 0  # the constants below are float32
     floats = {tensor.name for tensor in model.graph.initializer if tensor.data_type == TensorProto.FLOAT}
     count = 0
     for node in model.graph.node:

@@ -18,7 +18,8 @@ def engine_folder(settings: SessionSettings, runtime: str, root: Path | None = N
     root = root or platformdirs.user_cache_path("triptych") / "engines"
     stamp = f"{settings.graph.stat().st_size}-{settings.graph.stat().st_mtime_ns}"  # of gigabytes a hash would take seconds
     graph = hashlib.sha256(stamp.encode()).hexdigest()[:12]
-    folder = root / runtime / gpu_names(tree or Tree()) / f"{settings.model}-{graph}"
+    model = settings.model.partition("__")[0]  # on trial it is called clip_visual__next, and what it compiles there serves later
+    folder = root / runtime / gpu_names(tree or Tree()) / f"{model}-{graph}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / ".writable").touch()

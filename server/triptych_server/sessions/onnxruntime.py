@@ -23,8 +23,11 @@ BATCH = "batch"
 CUDA_LIBRARIES = (CUDA, TENSORRT)
 """Providers that need them."""
 
+TIMINGS = "trt_timing_cache_path"
+"""Of layers, not of graphs: one model learns from another."""
+
 CACHE_FOLDERS = {
-    TENSORRT: {"trt_engine_cache_path": "trt_engine_cache_enable", "trt_timing_cache_path": "trt_timing_cache_enable"},
+    TENSORRT: {"trt_engine_cache_path": "trt_engine_cache_enable", TIMINGS: "trt_timing_cache_enable"},
     MIGRAPHX: {"migraphx_model_cache_dir": ""},
 }
 """Options that name a folder for what was compiled, and the option that switches each on (none: it always is)."""
@@ -108,7 +111,7 @@ def _with_cache(provider: Provider, settings: SessionSettings, release: str) -> 
     wanted = [name for name, switch in CACHE_FOLDERS.get(provider.name, {}).items() if not switch or options.get(switch) in SWITCHED_ON]
     if missing := [name for name in wanted if name not in options]:
         folder = engine_folder(settings, f"{provider.short_name}-{release}")
-        options.update(dict.fromkeys(missing, str(folder)))
+        options.update({name: str(folder.parent if name == TIMINGS else folder) for name in missing})
     return options
 
 
