@@ -2,15 +2,19 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Self
 
 from tritonclient.grpc.model_config_pb2 import ModelConfig, ModelInstanceGroup
 
 from triptych_server.configs.read import parameters_of
 from triptych_server.errors import ConfigError
+from triptych_server.sessions.engine_cache import graph_name
 
 Devices = tuple[int, ...]
 _GPU = "GPU"
+GRAPH = "{graph}"
+"""In the value of an accelerator's parameter: a name for the model's graph as it is now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +41,9 @@ class Overrides:
         devices: Iterable[int] = given.pop("device_ids", ())  # type: ignore[assignment]
         return cls(tuple(devices), {name: tuple(ids) for name, ids in place.items()}, **given)  # type: ignore[arg-type]
 
-    def applied(self, config: ModelConfig) -> ModelConfig:
-        """A copy of a model's config with what concerns it laid over. ConfigError when a model that is placed runs on no GPU."""
+    def applied(self, config: ModelConfig, graph: Path | None = None) -> ModelConfig:
+        """A copy of a model's config with what concerns it laid over; `graph` is its model.onnx, which names folders for what is compiled
+        from it. ConfigError when a model that is placed runs on no GPU."""
         changed = ModelConfig()
         changed.CopyFrom(config)
         devices = self.place.get(config.name, self.device_ids)
@@ -48,7 +53,7 @@ class Overrides:
             changed.parameters[key].string_value = value
         for accelerator in changed.optimization.execution_accelerators.gpu_execution_accelerator:
             for key, value in self.accelerator.get(accelerator.name, {}).items():
-                accelerator.parameters[key] = value
+                accelerator.parameters[key] = value.replace(GRAPH, graph_name(config.name, graph)) if graph else value
         return changed
 
     def check(self, configs: Iterable[ModelConfig]) -> None:

@@ -215,7 +215,8 @@ class Engine:
             with contextlib.suppress(ConfigError):  # Triton is to say what is wrong with it
                 configs[folder.name] = profile_config(folder, self.options.profile)
         overrides.check(configs.values())
-        changed = {name: applied for name, config in configs.items() if (applied := overrides.applied(config)) != config}
+        graphs = {folder.name: folder / "1" / "model.onnx" for folder in self._servable.models}
+        changed = {name: applied for name, config in configs.items() if (applied := overrides.applied(config, graphs[name])) != config}
         later = [name for name in self.models if all_needed(repository, name) & set(changed)]
         return {name: changed.get(name) for name in in_order(repository, later)}
 

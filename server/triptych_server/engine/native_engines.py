@@ -8,14 +8,14 @@ from pathlib import Path
 
 import platformdirs
 
-from triptych_server.configs.overrides import Overrides
+from triptych_server.configs.overrides import GRAPH, Overrides
 from triptych_server.engine.triton import Triton
 from triptych_server.hardware.tree import Tree
 from triptych_server.sessions.engine_cache import gpu_names
 
 _logger = logging.getLogger(__name__)
 NATIVE = "onnxruntime/libtriton_onnxruntime.so"
-FOLDERS = ("trt_engine_cache_path", "trt_timing_cache_path")
+ENGINES, TIMINGS = "trt_engine_cache_path", "trt_timing_cache_path"
 
 
 def with_kept_engines(
@@ -32,5 +32,6 @@ def with_kept_engines(
     except OSError as error:
         _logger.warning("TensorRT's engines are not kept: %s cannot be made (%s); set XDG_CACHE_HOME", folder, error.strerror)
         return overrides
-    named = {**dict.fromkeys(FOLDERS, str(folder)), **overrides.accelerator.get("tensorrt", {})}
+    # A folder for each graph: ONNX Runtime knows an engine by the names in its graph, which the graphs of two models may share.
+    named = {ENGINES: f"{folder}/{GRAPH}", TIMINGS: str(folder), **overrides.accelerator.get("tensorrt", {})}
     return replace(overrides, accelerator={**overrides.accelerator, "tensorrt": named})

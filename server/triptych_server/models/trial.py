@@ -42,7 +42,7 @@ class Trial:
             for converted in (own / "1" / target_name for target_name in CONVERTED):
                 if converted.is_dir():
                     shutil.copytree(converted, target / "1" / converted.name, copy_function=_link)
-        config = self.on_trial(self.overrides.applied(profile_config(source, self.profile)))
+        config = self.on_trial(self.overrides.applied(profile_config(source, self.profile), target / "1" / "model.onnx"))
         (target / "config.pbtxt").unlink()  # it may be a link
         (target / "config.pbtxt").write_text(render_config(config), encoding="utf-8")
 
@@ -54,8 +54,9 @@ class Trial:
 
     def overridden(self, name: str) -> ModelConfig | None:
         """What the engine's start made of a model's config, where that differs."""
-        config = profile_config(self.repository.model(name), self.profile)
-        applied = self.overrides.applied(config)
+        folder = self.repository.model(name)
+        config = profile_config(folder, self.profile)
+        applied = self.overrides.applied(config, folder / "1" / "model.onnx")
         return applied if applied != config else None
 
     def on_trial(self, config: ModelConfig) -> ModelConfig:

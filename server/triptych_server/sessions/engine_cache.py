@@ -16,10 +16,7 @@ def engine_folder(settings: SessionSettings, runtime: str, root: Path | None = N
     """The folder, made, for the engines of a model's graph: <cache>/engines/<runtime>/<GPUs>/<model>-<graph>. `runtime` names program and
     release, as `tensorrt-1.31.1`. DeviceError where nothing can be written."""
     root = root or platformdirs.user_cache_path("triptych") / "engines"
-    stamp = f"{settings.graph.stat().st_size}-{settings.graph.stat().st_mtime_ns}"  # of gigabytes a hash would take seconds
-    graph = hashlib.sha256(stamp.encode()).hexdigest()[:12]
-    model = settings.model.partition("__")[0]  # on trial it is called clip_visual__next, and what it compiles there serves later
-    folder = root / runtime / gpu_names(tree or Tree()) / f"{model}-{graph}"
+    folder = root / runtime / gpu_names(tree or Tree()) / graph_name(settings.model, settings.graph)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / ".writable").touch()
@@ -29,6 +26,13 @@ def engine_folder(settings: SessionSettings, runtime: str, root: Path | None = N
             "start; make it writable, or set XDG_CACHE_HOME to a folder that is"
         ) from None
     return folder
+
+
+def graph_name(model: str, graph: Path) -> str:
+    """A name for what is compiled from a graph: its model's, and of which file."""
+    stamp = f"{graph.stat().st_size}-{graph.stat().st_mtime_ns}" if graph.is_file() else ""  # of gigabytes a hash would take seconds
+    # On trial a model is called clip_visual__next, and what is compiled there serves later.
+    return f"{model.partition('__')[0]}-{hashlib.sha256(stamp.encode()).hexdigest()[:12]}"
 
 
 def gpu_names(tree: Tree) -> str:

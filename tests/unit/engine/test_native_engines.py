@@ -20,13 +20,24 @@ def triton(tmp_path: Path, *, native: bool):
     return SimpleNamespace(backends=tmp_path / "backends")
 
 
+def options_of(overrides, graph):
+    config = overrides.applied(parse_config(TENSORRT, "test"), graph)
+    (accelerator,) = config.optimization.execution_accelerators.gpu_execution_accelerator
+    return dict(accelerator.parameters)
+
+
 def test_the_native_backend_is_told_a_folder(tmp_path):
     environment = {"TRT_VERSION": "10.13.2"}
     overrides = with_kept_engines(Overrides(), triton(tmp_path, native=True), tmp_path / "engines", Tree(tmp_path), environment)
-    (accelerator,) = overrides.applied(parse_config(TENSORRT, "test")).optimization.execution_accelerators.gpu_execution_accelerator
     folder = tmp_path / "engines" / "tensorrt-10.13.2" / "gpu"
-    assert dict(accelerator.parameters) == {"trt_engine_cache_path": str(folder), "trt_timing_cache_path": str(folder)}
     assert folder.is_dir()
+    graph = tmp_path / "model.onnx"
+    graph.write_text("one model")
+    first = options_of(overrides, graph)
+    assert first["trt_timing_cache_path"] == str(folder)
+    assert first["trt_engine_cache_path"].startswith(f"{folder}/net-")
+    graph.write_text("another model, whose graph has the same names")
+    assert options_of(overrides, graph)["trt_engine_cache_path"] != first["trt_engine_cache_path"]
 
 
 def test_a_folder_of_ones_own_stays(tmp_path):
