@@ -7,8 +7,11 @@
 A request that the server turned away because its queue is full counts as shed, in a row of its own, not as a failure.
 """
 
+import atexit
 import logging
+import os
 import random
+import sys
 import time
 from argparse import ArgumentTypeError
 from collections.abc import Callable
@@ -19,7 +22,7 @@ import grpc.experimental.gevent as grpc_gevent  # type: ignore[import-untyped]
 from locust import User, between, events, task
 from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
-from locust.runners import WorkerRunner
+from locust.runners import MasterRunner, WorkerRunner
 
 from demo.scenes import EVALUATION_SEEDS, caption, sample
 from loadtest.photos import load_corpus
@@ -65,6 +68,21 @@ def _prepare(environment: Environment, **_: Any) -> None:
     environment.user_classes = [kind for kind in environment.user_classes if kind.weight]
     TriptychUser.timeout = options.timeout
     TriptychUser.photos = list(load_corpus(Path(options.photos) if options.photos else None).jpegs)
+    if not isinstance(environment.runner, MasterRunner):
+        environment.events.quit.add_listener(lambda exit_code: atexit.register(_leave, environment, exit_code))
+
+
+def _leave(environment: Environment, exit_code: int) -> None:
+    """End a process that used gRPC before the interpreter takes itself apart.
+
+    The thread that feeds gRPC's greenlets dies then with gRPC's lock in its hands, and whoever collects a channel later waits
+    for that lock for ever. The master uses no gRPC, and has its workers to wait for.
+    """
+    if isinstance(environment.runner, WorkerRunner):
+        environment.runner.client.socket.context.destroy(linger=1000)  # what it has to say to the master, within a second
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(exit_code)
 
 
 @events.quitting.add_listener
