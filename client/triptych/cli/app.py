@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from triptych.cli import configs, doctor, embed, faces, models, search, serve, status, tune
+from triptych.cli import bench, configs, doctor, embed, faces, models, search, serve, status, tune
 from triptych.cli.console import fail
 from triptych.errors import TriptychError
 
@@ -28,6 +28,7 @@ def build() -> typer.Typer:
     app.command()(search.search)
     app.command()(faces.faces)
     app.command()(tune.tune)
+    app.add_typer(bench.build())
     app.add_typer(models.build())
     app.add_typer(configs.build())
     return app
