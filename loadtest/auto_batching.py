@@ -15,13 +15,14 @@ import psutil
 from rich.console import Console
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
-from loadtest.cpu import CpuClock, stub_model
-from loadtest.machine import describe_machine, describe_versions, usable_cores
-from loadtest.perf_analyzer import PerfAnalyzer
 from loadtest.random_clip import random_clip
-from loadtest.report import Row, Series, print_rows, write_report
+from loadtest.report import Row, print_rows, write_report
 from loadtest.services import ROOT
-from loadtest.triton_stats import TritonStats
+from triptych_server.benchmark.cpu import CpuClock, stub_model
+from triptych_server.benchmark.machine import describe_machine, describe_versions, usable_cores
+from triptych_server.benchmark.perf_analyzer import PerfAnalyzer
+from triptych_server.benchmark.series import Series
+from triptych_server.benchmark.triton_stats import TritonStats
 from triptych_server.configs.read import read_config, render_config
 from triptych_server.engine import Engine, EngineOptions
 from triptych_server.models.any_folder import use_any

@@ -10,11 +10,11 @@ from typing import Any
 from loadtest.agreement import FACES, check_agreement
 from loadtest.connections import Task
 from loadtest.contest import Contest
-from loadtest.limits import Limits
 from loadtest.loads import LoadRun, Photos
-from loadtest.machine import usable_cores
 from loadtest.report import Goal, Row
 from loadtest.rows import IN_FLIGHT, breakdown, latencies, throughputs
+from triptych_server.benchmark.limits import Limits
+from triptych_server.benchmark.machine import usable_cores
 from triptych_server.vision.face_pixels import FacePixels
 
 GOALS = Goal(3, ">="), Goal(0.5, "<=")

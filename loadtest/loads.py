@@ -9,9 +9,9 @@ from pathlib import Path
 
 from loadtest.clients import STARTED, Load
 from loadtest.connections import Task
-from loadtest.cpu import CpuClock, CpuUse
 from loadtest.services import ROOT, Service, TritonService, python_environment
-from loadtest.triton_stats import ModelUse, TritonStats
+from triptych_server.benchmark.cpu import CpuClock, CpuUse
+from triptych_server.benchmark.triton_stats import ModelUse, TritonStats
 
 CLIENT = "client"
 """The role under which the load's own CPU time is counted."""

@@ -7,12 +7,13 @@ from statistics import median
 from typing import Any
 
 from loadtest.contest import BATCH, VISUAL_IN_FLIGHT, Contest
-from loadtest.limits import Limits
 from loadtest.loads import CLIENT, LoadRun, Photos
-from loadtest.machine import usable_cores
-from loadtest.perf_analyzer import PerfAnalyzer
 from loadtest.preprocess_cost import PreprocessCost
-from loadtest.report import Goal, Row, Series
+from loadtest.report import Goal, Row
+from triptych_server.benchmark.limits import Limits
+from triptych_server.benchmark.machine import usable_cores
+from triptych_server.benchmark.perf_analyzer import PerfAnalyzer
+from triptych_server.benchmark.series import Series
 
 IN_FLIGHT = 16
 OURS, PLAIN = "search_image", "plain service"

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from loadtest.clients import Load
-from loadtest.cpu import CpuClock, CpuUse, stub_model
-from loadtest.limits import Limits
 from loadtest.loads import LoadRun
-from loadtest.machine import has_amx
 from loadtest.preprocess_cost import mean_difference
 from loadtest.rows import breakdown
 from loadtest.services import precision_of
-from loadtest.triton_stats import TritonStats
+from triptych_server.benchmark.cpu import CpuClock, CpuUse, stub_model
+from triptych_server.benchmark.limits import Limits
+from triptych_server.benchmark.machine import has_amx
+from triptych_server.benchmark.triton_stats import TritonStats
 
 RECORDED = Path(__file__).parent / "recorded"
 
