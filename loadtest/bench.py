@@ -23,15 +23,15 @@ from loadtest.agreement import SEARCH, check_agreement
 from loadtest.contest import FULL, QUICK, Contest, Plan
 from loadtest.crowds import draw_crowds
 from loadtest.face_rows import face_rows, photo_rows
-from loadtest.machine import describe_machine, describe_versions, has_amx
-from loadtest.perf_analyzer import PerfAnalyzer
-from loadtest.photos import Corpus, load_corpus
 from loadtest.preprocess_cost import measure_preprocessing
 from loadtest.random_clip import random_clip
 from loadtest.random_faces import random_faces
 from loadtest.report import Row, print_lines, print_rows, write_report
 from loadtest.rows import preprocess_rows, search_rows
 from loadtest.services import ROOT, plain_service, triptych
+from triptych_server.benchmark.machine import describe_machine, describe_versions, has_amx
+from triptych_server.benchmark.perf_analyzer import PerfAnalyzer
+from triptych_server.benchmark.photos import Corpus, load_corpus
 
 PROFILE = "openvino"
 CACHE = ROOT / ".cache" / "bench"

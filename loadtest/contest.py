@@ -7,8 +7,8 @@ from rich.console import Console
 from loadtest.benchmark_app import BenchmarkApp, Hint, run_benchmark_app
 from loadtest.connections import Task
 from loadtest.loads import LoadRun, Photos, run_load
-from loadtest.perf_analyzer import PerfAnalyzer
 from loadtest.services import Service, TritonService
+from triptych_server.benchmark.perf_analyzer import PerfAnalyzer
 
 BATCH = 16
 VISUAL_IN_FLIGHT = 64

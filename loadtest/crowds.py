@@ -10,7 +10,7 @@ from demo.faces.networks import WEIGHTS
 from demo.people import EVALUATION_PEOPLE, draw_group, sample_group
 from demo.scenes import EVALUATION_SEEDS, draw, sample
 from loadtest.baselines.plain_faces import face_finder
-from loadtest.photos import LONG_SIDE, drawn_picture, encode
+from triptych_server.benchmark.photos import LONG_SIDE, drawn_picture, encode
 
 SIZE = (LONG_SIDE, 1080)
 COLUMNS = {0: 1, 1: 1, 3: 3, 10: 5}

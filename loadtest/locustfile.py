@@ -25,11 +25,11 @@ from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
 
 from demo.scenes import EVALUATION_SEEDS, caption, sample
-from loadtest.photos import load_corpus
 from loadtest.slo import EXIT_MISSED, FORM, Gate, Measured, missed
 from triptych import Client
 from triptych.errors import Overloaded, TriptychError
 from triptych.retry import RetryPolicy
+from triptych_server.benchmark.photos import load_corpus
 
 SHED = "shed"
 """The method of the rows that count what was turned away."""

@@ -10,28 +10,7 @@ from typing import Any, Literal
 from rich.console import Console
 from rich.table import Table
 
-
-@dataclass(frozen=True, slots=True)
-class Series:
-    """Repeated measurements of one quantity."""
-
-    label: str
-    unit: str
-    values: tuple[float, ...]
-
-    def __post_init__(self) -> None:
-        if not self.values or min(self.values) < 0:
-            raise ValueError(f"{self.label} has the values {self.values}; at least one is needed, and none below 0")
-
-    @property
-    def median(self) -> float:
-        """The middle one."""
-        return median(self.values)
-
-    @property
-    def spread(self) -> float:
-        """(highest - lowest) / median: how far the repeats lie apart."""
-        return (max(self.values) - min(self.values)) / self.median if self.median else 0.0
+from triptych_server.benchmark.series import Series
 
 
 @dataclass(frozen=True, slots=True)

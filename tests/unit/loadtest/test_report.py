@@ -6,7 +6,8 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from loadtest.report import Goal, Row, Series, print_rows, write_report
+from loadtest.report import Goal, Row, print_rows, write_report
+from triptych_server.benchmark.series import Series
 
 
 def row(ours=(10.0, 20.0, 60.0), baseline=(5.0, 5.0, 20.0), goal=None, bound=None):

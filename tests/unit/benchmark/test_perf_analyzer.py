@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from loadtest import perf_analyzer
-from loadtest.perf_analyzer import PerfAnalyzer, PerfReport
+from triptych_server.benchmark import perf_analyzer
+from triptych_server.benchmark.perf_analyzer import PerfAnalyzer, PerfReport
 
 CSV = (Path(__file__).parent / "recorded" / "perf_analyzer.csv").read_text()
 

@@ -5,8 +5,8 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
-from loadtest import photos
-from loadtest.photos import LONG_SIDE, MINIMUM, Corpus, drawn_picture, encode, load_corpus
+from triptych_server.benchmark import photos
+from triptych_server.benchmark.photos import LONG_SIDE, MINIMUM, Corpus, drawn_picture, encode, load_corpus
 
 
 @pytest.fixture(scope="module")
