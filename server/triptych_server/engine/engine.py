@@ -20,6 +20,7 @@ from tritonclient.grpc.model_config_pb2 import ModelConfig
 
 from triptych_server.configs.read import profile_config
 from triptych_server.engine.backend_directory import build_backend_directory
+from triptych_server.engine.child import start_child
 from triptych_server.engine.command import CONTROL_HEADER, triton_command, triton_environment
 from triptych_server.engine.control import ControlApi
 from triptych_server.engine.log import PORT_TAKEN, TritonLog
@@ -159,9 +160,6 @@ class Engine:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
-        if self._process is not None:
-            with contextlib.suppress(ProcessLookupError, PermissionError):  # a stub that was being started when Triton died waits for ever
-                os.killpg(self._process.pid, signal.SIGKILL)
         self._launched.close()
 
     def wait(self, timeout: float | None = None) -> int | None:
@@ -234,18 +232,13 @@ class Engine:
         self._log = TritonLog(self.options.log_file or self._default_log(), self.options.log_bytes)
         self._launched.callback(self._log.close)
         first = [name for name in self.models if name not in self._overridden]
-        self._process = subprocess.Popen(
+        self._process = start_child(
             triton_command(self.options, first, triton, backends, staging, self._ports, prefix, self.control_key),
-            env=triton_environment(triton, self.options.profile),
-            cwd=scratch,  # the stubs have '' on sys.path: nothing of the user's folder may be imported
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            pass_fds=[self._note.fileno()] if self._note else (),
-            start_new_session=True,  # Ctrl-C is ours: Triton is stopped in order, not together with us
+            environment=triton_environment(triton, self.options.profile),
+            folder=scratch,  # the stubs have '' on sys.path: nothing of the user's folder may be imported
+            kept=[self._note.fileno()] if self._note else (),
         )
+        self._launched.callback(_kill_group, self._process.pid)
         assert self._process.stdout is not None
         self._log.follow(self._process.stdout)
 
@@ -287,8 +280,7 @@ class Engine:
         """TritonCrashedError when a signal ended Triton, EngineError when it ended otherwise; then nothing of it is left running."""
         assert self._process is not None
         if (code := self._process.poll()) is not None:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, signal.SIGKILL)  # or a stub would hold our connection open
+            _kill_group(self._process.pid)  # or a stub would hold our connection open
             raise (TritonCrashedError if code < 0 else EngineError)(self._died(code))
 
     def _all_ready(self, api: HealthApi) -> bool:
@@ -329,3 +321,9 @@ class Engine:
 
     def _default_log(self) -> Path:
         return platformdirs.user_log_path("triptych") / f"triton-{self.ports.grpc}.log"
+
+
+def _kill_group(leader: int) -> None:
+    """What is left of an ended Triton: a stub that was being started when it died waits for ever."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, signal.SIGKILL)

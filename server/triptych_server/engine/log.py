@@ -50,13 +50,14 @@ class TritonLog:
             return dict(self._failures)
 
     def _read(self, stream: IO[str]) -> None:
-        for line in stream:
-            text = line.rstrip("\n")
-            with self._reading:
-                self._lines.append(text)
-                for model, reason in load_failures([text]).items():
-                    self._failures.setdefault(model, reason)
-            self._handler.emit(logging.LogRecord("triton", logging.INFO, "", 0, text, (), None))
+        with stream:
+            for line in stream:
+                text = line.rstrip("\n")
+                with self._reading:
+                    self._lines.append(text)
+                    for model, reason in load_failures([text]).items():
+                        self._failures.setdefault(model, reason)
+                self._handler.emit(logging.LogRecord("triton", logging.INFO, "", 0, text, (), None))
 
 
 def load_failures(lines: Iterable[str]) -> dict[str, str]:
