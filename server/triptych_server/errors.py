@@ -76,6 +76,10 @@ class InferenceError(TriptychServerError):
     """A runtime gave no answer, or not the one that its network gives."""
 
 
+class RunnerLostError(InferenceError):
+    """One of several loaded networks failed before, and cannot be loaded again."""
+
+
 class ModelImportError(TriptychServerError):
     """A graph could not be brought into the served form, or did not agree with its original."""
 
@@ -166,3 +170,8 @@ class EngineError(TriptychServerError):
 
 class TritonCrashedError(EngineError):
     """Triton ended by a signal, or hangs."""
+
+
+def one_line(error: Exception) -> str:
+    """What another library's exception says, in one short line."""
+    return " ".join(str(error).split())[:300]

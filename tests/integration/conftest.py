@@ -1,6 +1,7 @@
 """The demo models, and the real face models, on the real Triton, started once per run and profile."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -72,6 +73,6 @@ def armnn_repository(demo_repository: Repository, tmp_path_factory: pytest.TempP
         pytest.skip(f"onnx2tf cannot be installed here: {error}")
     repository = demo_repository.copy_to(tmp_path_factory.mktemp("armnn") / "repository", weights=True)
     use_faces(CHECKOUT.demo_faces, repository)
-    for network in networks_for(repository, converter, []):
-        convert(repository, network, converter, print)
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda network: convert(repository, network, converter, print), networks_for(repository, converter, [])))
     return repository

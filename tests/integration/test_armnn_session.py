@@ -1,6 +1,10 @@
 """The Arm NN session on a network that the real onnx2tf made: threads, fallbacks, files, refusals. LiteRT is real; the delegate is a
 stand-in (tests/support/armnn_delegate)."""
 
+import os
+import shutil
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -10,7 +14,8 @@ import pytest
 from tests.support import armnn_delegate
 from triptych_server.errors import ConfigError, DeviceError
 from triptych_server.models import samples
-from triptych_server.sessions import armnn, armnn_network
+from triptych_server.sessions import armnn_delegate as delegates
+from triptych_server.sessions import armnn_network
 from triptych_server.sessions.armnn import open_session
 from triptych_server.sessions.parameters import Parameters
 from triptych_server.sessions.protocol import SessionSettings
@@ -33,13 +38,13 @@ def library(tmp_path):
 @pytest.fixture
 def mali(monkeypatch):
     """Its OpenCL, which is not here."""
-    monkeypatch.setattr(armnn, "opencl_problem", lambda: "")
+    monkeypatch.setattr(delegates, "opencl_problem", lambda: "")
 
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return tmp_path / "cache" / "triptych" / "engines" / "armnn"
+    return tmp_path / "cache" / "triptych" / "engines"
 
 
 def settings(graph, **parameters):
@@ -73,29 +78,54 @@ def test_no_answer_is_ever_anothers(graph, library):
     session.close()
 
 
-def test_the_gpu_gets_its_options_and_keeps_what_it_tuned(graph, library, mali, cache):
+def test_the_gpu_gets_its_options(graph, library, mali, cache):
     chosen = {"fp16": "true", "tuning_level": "3", "cached_network": "true", "fast_math": "true", "number_of_threads": "3"}
     session = open_session(settings(graph, delegate=str(library), **chosen))
     assert (session.device.requested, session.device.precision, session.device.fallback) == ("GpuAcc", "f16", "")
-    assert session.device.actual == "Arm NN GpuAcc,CpuAcc, 4 parts"
-    [options] = given(library)
-    assert options.pop("gpu-tuning-file").startswith(str(cache))
+    assert session.device.actual == "Arm NN GpuAcc,CpuAcc, 4 of 23 operators"
+    gpu, cpu, options = given(library)  # each backend alone first: whether this Arm NN has it
+    tuning_file = options.pop("gpu-tuning-file")
+    assert tuning_file.startswith(str(cache))
+    assert tuning_file.endswith("/f16-3.tuning")
+    assert (gpu["backends"], gpu["gpu-tuning-file"], gpu["gpu-tuning-level"]) == ("GpuAcc", tuning_file, "3")
+    assert (cpu["backends"], cpu.get("gpu-tuning-file")) == ("CpuAcc", None)
     assert options.pop("cached-network-filepath").startswith(str(cache))
     assert options == {
         "backends": "GpuAcc,CpuAcc", "logging-severity": "warning", "gpu-tuning-level": "3", "save-cached-network": "true",
         "number-of-threads": "3", "enable-fast-math": "true", "reduce-fp32-to-fp16": "true",
     }  # fmt: skip
-    assert not list(cache.rglob("*.tuning"))
     session.close()
-    assert [file.read_text() for file in cache.rglob("f16.tuning")] == ["tuned\n"]
 
 
-def test_a_network_that_was_kept_is_read(graph, library, mali, cache):
-    for saved in ("true", "false"):
+OPEN_AND_CLOSE = """
+import sys
+from pathlib import Path
+from triptych_server.sessions import armnn, armnn_delegate
+from triptych_server.sessions.parameters import Parameters
+from triptych_server.sessions.protocol import SessionSettings
+armnn_delegate.opencl_problem = lambda: ""
+given = Parameters({"delegate": sys.argv[2], "cached_network": "true"})
+armnn.open_session(SessionSettings("face_recognition", Path(sys.argv[1]), 16, "MODEL", parameters=given)).close()
+"""
+
+
+def test_what_was_tuned_and_compiled_is_used_by_the_next_process(graph, library, cache):
+    """Without a single request: a network runs once before it is ready."""
+    for level, saved in (("2", "true"), ("0", "false"), ("0", "false")):
+        subprocess.run([sys.executable, "-c", OPEN_AND_CLOSE, graph, library], check=True, timeout=60, env={**os.environ})
+        options = given(library)[-1]
+        assert (options["gpu-tuning-level"], options["save-cached-network"]) == (level, saved)
+        kept = {file.name: file.read_text() for file in cache.rglob("f32*")}
+        assert kept == {"f32-2.tuning": "tuned\n", "f32.anncache": "kernels\n"}
+
+
+def test_kernels_of_other_libraries_are_not_read(graph, library, mali, cache):
+    """Arm NN does not survive them."""
+    for saved in ("true", "false", "true"):
         open_session(settings(graph, delegate=str(library), cached_network="true")).close()
         assert given(library)[-1]["save-cached-network"] == saved
-        [folder] = [file.parent for file in cache.rglob(".writable")]
-        (folder / "f32.anncache").touch()
+        if saved == "false":
+            os.utime(library)
 
 
 @pytest.mark.parametrize(
@@ -122,9 +152,21 @@ def test_what_is_missing_is_an_error_or_a_fallback_that_says_so(graph, parameter
 
 def test_without_opencl_the_other_backends_take_over(graph, library):
     session = open_session(settings(graph, delegate=str(library), allow_fallback="true"))
-    assert (session.device.requested, session.device.actual) == ("GpuAcc", "Arm NN CpuAcc, 4 parts")
+    assert (session.device.requested, session.device.actual) == ("GpuAcc", "Arm NN CpuAcc, 4 of 23 operators")
     assert "none of libOpenCL.so" in session.device.fallback
-    assert given(library)[0]["backends"] == "CpuAcc"
+    assert {options["backends"] for options in given(library)} == {"CpuAcc"}
+    session.close()
+
+
+@pytest.mark.parametrize(("there", "lacking"), [("CpuAcc", "GpuAcc"), ("GpuAcc", "CpuAcc")])
+def test_a_backend_that_arm_nn_would_leave_out_is_told(graph, tmp_path, mali, there, lacking):
+    library = armnn_delegate.build(tmp_path, there)
+    words = rf"{lacking} was asked for, but .*No known backend specified.*take it out of `backends`"
+    with pytest.raises(DeviceError, match=words):
+        open_session(settings(graph, delegate=str(library)))
+    session = open_session(settings(graph, delegate=str(library), allow_fallback="true"))
+    assert (session.device.requested, session.device.actual) == ("GpuAcc", f"Arm NN {there}, 4 of 23 operators")
+    assert f"{lacking} was asked for" in session.device.fallback
     session.close()
 
 
@@ -134,10 +176,8 @@ def test_a_delegate_that_takes_nothing_is_an_error(graph, library):
 
 
 def test_a_delegate_that_refuses_says_why(library):
-    from triptych_server.sessions.armnn_delegate import make_delegate
-
     with pytest.raises(DeviceError, match="does not start: .*Unknown option for the ArmNN Delegate given: turbo"):
-        make_delegate(armnn_network.litert(), str(library), {"turbo": "1"})
+        delegates.make_delegate(armnn_network.litert(), str(library), {"turbo": "1"})
 
 
 def test_a_damaged_network_is_refused(graph, library, tmp_path):
@@ -159,6 +199,6 @@ def test_a_conversion_of_another_graph_is_refused(graph, tmp_path):
     onnx.save_model(newer, str(copy / "model.onnx"))
     with pytest.raises(ConfigError, match="there is no conversion for armnn; run `triptych models convert --target armnn`"):
         open_session(settings(copy / "model.onnx", allow_fallback="true"))
-    (copy / "armnn" / "conversion.json").write_bytes((graph.parent / "armnn" / "conversion.json").read_bytes())
+    shutil.copyfile(graph.parent / "armnn" / "conversion.json", copy / "armnn" / "conversion.json")
     with pytest.raises(ConfigError, match="armnn was converted from another graph; run `triptych models convert --target armnn`"):
         open_session(settings(copy / "model.onnx", allow_fallback="true"))

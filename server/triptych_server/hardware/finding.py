@@ -1,5 +1,6 @@
 """One thing that a profile needs: whether it is there, what was found, what was expected, and what mends it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -39,3 +40,12 @@ def warning(what: str, found: str, expected: str, mend: str) -> Finding:
 def missing(what: str, found: str, expected: str, mend: str = "") -> Finding:
     """Not there, or of no use."""
     return Finding(Status.MISSING, what, found, expected, mend)
+
+
+def describe_missing(findings: Iterable[Finding]) -> list[str]:
+    """Of those that are missing what was found, what was expected, and what mends it."""
+    return [
+        f"{finding.what}: {finding.found}, expected {finding.expected}" + f" ({finding.mend})" * bool(finding.mend)
+        for finding in findings
+        if finding.status is Status.MISSING
+    ]

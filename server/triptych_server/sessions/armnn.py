@@ -1,24 +1,26 @@
 """Arm NN: a network converted by `triptych models convert`, through LiteRT and Arm NN's delegate on a Mali GPU."""
 
+import os
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from triptych_server.errors import DeviceError
-from triptych_server.hardware.finding import Status
+from triptych_server.hardware.finding import describe_missing
 from triptych_server.hardware.machine import probe
 from triptych_server.hardware.needs.armnn import armnn
 from triptych_server.hardware.tree import Tree
 from triptych_server.models.convert.record import Conversion
-from triptych_server.sessions.armnn_delegate import make_delegate, opencl_problem
+from triptych_server.sessions.armnn_delegate import lacking_backends, make_delegate
+from triptych_server.sessions.armnn_files import kernels_file, kernels_kept_in, with_tuning_file
 from triptych_server.sessions.armnn_network import COMPILED, LiteRtNetwork, litert
-from triptych_server.sessions.armnn_options import GPU, ArmnnOptions
+from triptych_server.sessions.armnn_options import ArmnnOptions
 from triptych_server.sessions.converted import ConvertedSession
-from triptych_server.sessions.engine_cache import engine_folder
 from triptych_server.sessions.protocol import Device, Session, SessionSettings
+from triptych_server.sessions.runners import open_runners
 
 TARGET = "armnn"
-_ALLOWED = 'set allow_fallback: "true" to run without it'
 
 
 def open_session(settings: SessionSettings) -> Session:
@@ -27,69 +29,53 @@ def open_session(settings: SessionSettings) -> Session:
     take over, and without any, or without Arm NN, LiteRT's own XNNPACK.
     """
     options = ArmnnOptions.from_settings(settings)
-    folder = settings.graph.parent / TARGET
-    conversion = Conversion.current(folder, settings.graph)
+    compiled = settings.graph.parent / TARGET / COMPILED
+    conversion = Conversion.current(compiled.parent, settings.graph, COMPILED)
     interpreters = litert()
-    asked, problem = options.backends[0], ""
-    if GPU in options.backends and (found := opencl_problem()):
-        problem = _explained(settings.model, f"{GPU} was asked for, but {found}")
+    try:
+        networks, device = _delegated(settings, options, compiled, conversion, interpreters)
+    except DeviceError as error:
+        problem = _explained(settings.model, str(error))
         if not settings.allow_fallback:
-            raise DeviceError(f"{problem}; {_ALLOWED}")
-        options = replace(options, backends=tuple(name for name in options.backends if name != GPU))
-    if options.backends:
-        try:
-            networks = _delegated(settings, options, folder / COMPILED, conversion, interpreters)
-            return ConvertedSession(settings, conversion, networks, _device(asked, options, networks[0].partitions, problem))
-        except DeviceError as error:
-            found = _explained(settings.model, str(error))
-            if not settings.allow_fallback:
-                raise DeviceError(f"{found}; {_ALLOWED}") from error
-            problem = problem or found
-    shapes = [output.shape for output in conversion.outputs]
-    plain = [LiteRtNetwork(interpreters, folder / COMPILED, shapes, threads=options.threads or 1) for _ in range(options.interpreters)]
-    return ConvertedSession(settings, conversion, plain, Device(asked, "CPU, LiteRT's XNNPACK", "f32", fallback=problem))
+            raise DeviceError(f'{problem}; set allow_fallback: "true" to run without it') from error
+        threads = options.threads or max(len(os.sched_getaffinity(0)) // options.interpreters, 1)
+        make = partial(LiteRtNetwork, interpreters, compiled, _shapes(conversion), threads=threads)
+        networks = open_runners(conversion, [make] * options.interpreters)
+        device = Device(options.backends[0], "CPU, LiteRT's XNNPACK", "f32", fallback=problem)
+    return ConvertedSession(settings, conversion, networks, device)
 
 
 def _delegated(
     settings: SessionSettings, options: ArmnnOptions, compiled: Path, conversion: Conversion, interpreters: Any
-) -> list[LiteRtNetwork]:
-    """The interpreters, each with a delegate of its own. DeviceError; none is left open then."""
-    options, cached = _with_files(settings, options)
-    shapes = [output.shape for output in conversion.outputs]
-    networks = list[LiteRtNetwork]()
-    try:
-        for _ in range(options.interpreters):
-            delegate = make_delegate(interpreters, options.library, options.for_delegate(str(cached), saved=cached.exists()))
-            threads = options.threads or 1  # of what Arm NN leaves to LiteRT
-            networks.append(LiteRtNetwork(interpreters, compiled, shapes, delegate=delegate, threads=threads))
-        if not networks[0].partitions:
-            raise DeviceError("Arm NN took no part of the network; it logs why with logging_severity debug")
-    except DeviceError:
-        for network in networks:
+) -> tuple[list[LiteRtNetwork], Device]:
+    """The interpreters, each with a delegate of its own, and what they run on. DeviceError; none is left open then."""
+    options = with_tuning_file(settings, options)
+    lacking = lacking_backends(interpreters, options)
+    problem = "; ".join(dict.fromkeys(lacking.values()))
+    usable = replace(options, backends=tuple(name for name in options.backends if name not in lacking))
+    if problem and not (usable.backends and settings.allow_fallback):
+        raise DeviceError(problem)
+    kernels = kernels_file(settings, usable)
+
+    def make() -> LiteRtNetwork:
+        with kernels_kept_in(kernels) as (file, save):
+            delegate = make_delegate(interpreters, usable.library, usable.for_delegate(file, save=save))
+            network = LiteRtNetwork(interpreters, compiled, _shapes(conversion), delegate=delegate, threads=usable.threads or 1)
+        if not network.taken:
             network.close()
-        raise
-    return networks
+            raise DeviceError("Arm NN took no part of the network; it logs why with logging_severity debug")
+        return network
+
+    networks = open_runners(conversion, [make] * usable.interpreters)
+    actual = f"Arm NN {','.join(usable.backends)}, {networks[0].taken} of {networks[0].operators} operators"
+    fallback = _explained(settings.model, problem) if problem else ""
+    return networks, Device(options.backends[0], actual, usable.precision, fallback=fallback)
 
 
-def _with_files(settings: SessionSettings, options: ArmnnOptions) -> tuple[ArmnnOptions, Path]:
-    """The options with a tuning file in the user's cache where none is named, and the file for compiled kernels: one of each for a
-    network in the precision that it has."""
-    if GPU not in options.backends:
-        return options, Path()
-    folder = engine_folder(settings, TARGET)
-    name = "f16" if options.fp16 else "f32"
-    return replace(options, tuning_file=options.tuning_file or str(folder / f"{name}.tuning")), folder / f"{name}.anncache"
-
-
-def _device(asked: str, options: ArmnnOptions, partitions: int, problem: str) -> Device:
-    actual = f"Arm NN {','.join(options.backends)}, {partitions} {'part' if partitions == 1 else 'parts'}"
-    return Device(asked, actual, "f16" if options.fp16 else "f32", fallback=problem)
+def _shapes(conversion: Conversion) -> list[tuple[int, ...]]:
+    return [output.shape for output in conversion.outputs]
 
 
 def _explained(model: str, problem: str) -> str:
     """With what the doctor finds missing for this profile."""
-    findings = [finding for finding in armnn(probe(Tree().root)) if finding.status is Status.MISSING]
-    texts = [
-        f"{finding.what}: {finding.found}, expected {finding.expected}" + f" ({finding.mend})" * bool(finding.mend) for finding in findings
-    ]
-    return "; ".join([f"{model}: {problem}", *texts])
+    return "; ".join([f"{model}: {problem}", *describe_missing(armnn(probe(Tree().root)))])

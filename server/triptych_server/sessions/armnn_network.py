@@ -1,14 +1,14 @@
 """One LiteRT interpreter: a converted network loaded, one row at a time through it, and what a delegate took of it."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from triptych_server.errors import DeviceError, InferenceError, RuntimeMissingError
+from triptych_server.errors import DeviceError, InferenceError, RuntimeMissingError, one_line
 
 COMPILED = "model.tflite"
 _MAPS = 4  # axes of a map [1,h,w,channels]
@@ -19,8 +19,10 @@ def litert() -> Any:
     """LiteRT's interpreter module; RuntimeMissingError where its package is not installed."""
     try:
         from ai_edge_litert import interpreter
-    except ImportError:
-        raise RuntimeMissingError("LiteRT is not installed: pip install 'triptych[armnn]' (the package ai-edge-litert)") from None
+    except ImportError as error:
+        raise RuntimeMissingError(
+            f"LiteRT cannot be imported ({one_line(error)}): pip install 'triptych[armnn]' (the package ai-edge-litert)"
+        ) from None
     return interpreter
 
 
@@ -30,7 +32,10 @@ def channels_first(array: NDArray[Any]) -> NDArray[Any]:
 
 
 class LiteRtNetwork:
-    """Not for two threads at once. With a `delegate`, it and LiteRT's plain kernels compute; without one, XNNPACK does."""
+    """Not for two threads at once. With a `delegate`, it and LiteRT's plain kernels compute; without one, XNNPACK does.
+
+    `operators` is how many the network has, `taken` how many of them the delegate runs; the others it left to LiteRT.
+    """
 
     def __init__(
         self, interpreters: Any, compiled: Path, shapes: Sequence[tuple[int, ...]], *, delegate: Any = None, threads: int = 1
@@ -47,14 +52,10 @@ class LiteRtNetwork:
             self._interpreter.allocate_tensors()
             self._input = self._interpreter.get_input_details()[0]["index"]
             self._outputs = [details["index"] for details in self._interpreter.get_output_details()]
+            self.operators, self.taken = _count(self._interpreter._get_ops_details())  # no public name for it
         except (RuntimeError, ValueError) as error:
             self.close()
-            raise DeviceError(f"LiteRT cannot load {compiled.name}: {' '.join(str(error).split())[:300]}") from error
-
-    @property
-    def partitions(self) -> int:
-        """How many parts of the network the delegate took; 0 where it left all of it to LiteRT."""
-        return sum(node["op_name"] == "DELEGATE" for node in self._interpreter._get_ops_details())  # no public name for it
+            raise DeviceError(f"LiteRT cannot load {compiled.name}: {one_line(error)}") from error
 
     def infer(self, row: NDArray[Any], outputs: Sequence[NDArray[np.float32]]) -> None:
         """Run one row [1,...] and copy what the network gives into `outputs`, of the recorded shapes without the batch. InferenceError."""
@@ -71,6 +72,23 @@ class LiteRtNetwork:
             np.copyto(target, source[0], casting="same_kind")
 
     def close(self) -> None:
-        """Free the network, then the delegate: it writes its tuning file when it goes."""
+        """Free the network, then the delegate. Older releases of Arm NN write the tuning file now, newer ones when the process ends."""
         self._interpreter = None
         self._delegate = None
+
+
+def _count(nodes: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
+    """All operators, and those between the inputs and the outputs of a delegate's parts, which stand in the list beside them."""
+    parts = [node for node in nodes if node["op_name"] == "DELEGATE"]
+    own = [node for node in nodes if node["op_name"] != "DELEGATE"]
+    makers = {int(tensor): node for node in own for tensor in node["outputs"]}
+    taken = set[int]()
+    for part in parts:
+        known, wanted = set(map(int, part["inputs"])), list(map(int, part["outputs"]))
+        while wanted:
+            tensor = wanted.pop()
+            if tensor in makers and tensor not in known:
+                taken.add(makers[tensor]["index"])
+                wanted += map(int, makers[tensor]["inputs"])
+            known.add(tensor)
+    return len(own), len(taken)

@@ -24,7 +24,7 @@ _MOST_TUNING = 3
 @dataclass(frozen=True, slots=True)
 class ArmnnOptions:
     """`backends` in the order of preference; `threads` 0: Arm NN's own choice; `tuning_file` empty: one of ours; `cached`:
-    whether compiled kernels are kept."""
+    whether compiled kernels are kept; `library`: the delegate's."""
 
     backends: tuple[str, ...] = (GPU, CPU)
     fp16: bool = False
@@ -55,6 +55,8 @@ class ArmnnOptions:
         backends = tuple(name.strip() for name in given.text("backends", ",".join(default.backends)).split(","))
         if not set(backends) <= {GPU, CPU, REFERENCE} or len(set(backends)) != len(backends):
             raise ConfigError(f"{settings.model}: parameter backends is {','.join(backends)!r}; expected some of {GPU},{CPU},{REFERENCE}")
+        if GPU not in backends and (useless := [key for key in ("cached_network", "tuning_file") if key in given]):
+            raise ConfigError(f"{settings.model}: parameter {', '.join(useless)} is of {GPU}, which is not among backends; remove it")
         return cls(
             backends=backends,
             fp16=given.boolean("fp16", default=default.fp16),
@@ -68,14 +70,19 @@ class ArmnnOptions:
             library=given.text("delegate", LIBRARY),
         )
 
-    def for_delegate(self, cached_network: str, *, saved: bool) -> dict[str, str]:
+    @property
+    def precision(self) -> str:
+        """What it computes in."""
+        return "f16" if self.fp16 else "f32"
+
+    def for_delegate(self, kernels: str = "", *, save: bool = False) -> dict[str, str]:
         """What the delegate is given. `backends` comes first: the delegate drops options of backends that it has not read of yet.
-        `cached_network` is the file of compiled kernels, which is read once it is `saved`."""
+        `kernels` is the file of compiled ones, which it shall read, or `save`."""
         options = {"backends": ",".join(self.backends), "logging-severity": self.severity}
-        if GPU in self.backends and (self.tuning_level or self.tuning_file):
+        if GPU in self.backends and self.tuning_file:
             options |= {"gpu-tuning-level": str(self.tuning_level), "gpu-tuning-file": self.tuning_file}
-        if GPU in self.backends and self.cached:
-            options |= {"save-cached-network": _word(not saved), "cached-network-filepath": cached_network}
+        if GPU in self.backends and kernels:
+            options |= {"save-cached-network": _word(save), "cached-network-filepath": kernels}
         if CPU in self.backends and self.threads:
             options["number-of-threads"] = str(self.threads)
         if GPU in self.backends or CPU in self.backends:

@@ -3,48 +3,33 @@
 uint8 [B,S,S,3] - row after row - scaled, where the network does not do it - a free runner - outputs, copied - tail.onnx - served outputs
 """
 
-import queue
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from triptych_server.errors import InferenceError
 from triptych_server.models.convert.record import TAIL, Conversion
 from triptych_server.sessions import onnxruntime
 from triptych_server.sessions.parameters import Parameters
 from triptych_server.sessions.protocol import Arrays, Device, SessionSettings, TensorSpec
-
-
-class Runner(Protocol):
-    """One loaded network, for one thread at a time."""
-
-    def infer(self, row: NDArray[Any], outputs: Sequence[NDArray[np.float32]]) -> None:
-        """Run one row [1,...] and copy what the network gives into `outputs`, of the recorded shapes without the batch. InferenceError."""
-        ...
-
-    def close(self) -> None:
-        """Free it."""
-        ...
+from triptych_server.sessions.runners import Runner, RunnerPool
 
 
 class ConvertedSession:
-    """A pool of runners, of which each runs one row at a time for one thread. One batch more than there are runners may be under way:
-    it is made ready while they work."""
+    """One batch more than there are runners may be under way: it is made ready while they work."""
 
     def __init__(self, settings: SessionSettings, conversion: Conversion, runners: Sequence[Runner], device: Device) -> None:
         given = conversion.input
         self.inputs: tuple[TensorSpec, ...] = (TensorSpec(given.name, np.dtype(given.dtype), (None, *given.shape[1:])),)
-        self.device = device
+        self.device, self._model = device, settings.model
         self.concurrency = len(runners) + 1
         self._scaling = _scaling(conversion)
         self._maps = {output.name: output.shape for output in conversion.outputs}
-        self._runners = runners
-        self._idle: queue.SimpleQueue[Runner] = queue.SimpleQueue()
-        for runner in runners:
-            self._idle.put(runner)
+        self._pool = RunnerPool(settings.model, runners)
         tail = settings.graph.parent / conversion.target / TAIL
         one_thread = Parameters({"intra_op_thread_count": "1"})  # it is little work, and runs beside a network
         self._tail = onnxruntime.open_session(SessionSettings(settings.model, tail, parameters=one_thread))
@@ -53,7 +38,7 @@ class ConvertedSession:
 
     @contextmanager
     def run(self, feeds: Arrays) -> Iterator[Arrays]:
-        """Run a batch; its rows wait for free runners. InferenceError when one of them fails."""
+        """Run a batch; its rows wait for free runners. InferenceError when one of them fails, or when numbers overflowed on the device."""
         batch = feeds[self.inputs[0].name]
         maps = {name: np.empty((len(batch), *shape[1:]), np.float32) for name, shape in self._maps.items()}
         rows = [(batch[index : index + 1], [array[index] for array in maps.values()]) for index in range(len(batch))]
@@ -65,24 +50,24 @@ class ConvertedSession:
             for one in running:
                 one.result()
         with self._tail.run(maps) as outputs:
+            if not all(np.isfinite(array).all() for array in outputs.values()):
+                raise InferenceError(
+                    f"{self._model}: numbers became infinite on {self.device.actual} in {self.device.precision}; "
+                    "serve this model in 32 bits, or by the profile cpu"
+                )
             yield outputs
 
     def close(self) -> None:
         """Let the rows end, then give the runners' memory back."""
         self._rows.shutdown(wait=True)
         self._tail.close()
-        for runner in self._runners:
-            runner.close()
+        self._pool.close()
 
     def _infer(self, row: NDArray[Any], outputs: list[NDArray[np.float32]]) -> None:
         if self._scaling:
             mean, factor = self._scaling
             row = (row - mean) * factor
-        runner = self._idle.get()
-        try:
-            runner.infer(np.ascontiguousarray(row), outputs)
-        finally:
-            self._idle.put(runner)
+        self._pool.infer(np.ascontiguousarray(row), outputs)
 
 
 def _scaling(conversion: Conversion) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:

@@ -1,10 +1,11 @@
 """RKNN: a network compiled by `triptych models convert`, on the NPU of a Rockchip SoC, rows of a batch side by side on its cores."""
 
+from functools import partial
 from typing import Any
 
 from triptych_server.errors import DeviceError
 from triptych_server.hardware.drm import probe_accel_nodes, probe_render_nodes
-from triptych_server.hardware.finding import Status
+from triptych_server.hardware.finding import describe_missing
 from triptych_server.hardware.machine import probe
 from triptych_server.hardware.needs.rknn import SOCS, rknn
 from triptych_server.hardware.rockchip import probe_rockchip
@@ -15,6 +16,7 @@ from triptych_server.sessions.converted import ConvertedSession
 from triptych_server.sessions.protocol import Device, Session, SessionSettings
 from triptych_server.sessions.rknn_context import RknnContext, rknn_lite
 from triptych_server.sessions.rknn_options import RknnOptions
+from triptych_server.sessions.runners import open_runners
 
 REQUESTED, PRECISION = "RKNPU", "f16"
 COMPILED = "model.rknn"
@@ -24,16 +26,9 @@ def _open(settings: SessionSettings, soc: str, lite: Any) -> ConvertedSession:
     """The conversion for this SoC, with a context for each of the masks."""
     options = RknnOptions.from_settings(settings, soc)
     folder = settings.graph.parent / soc
-    conversion = Conversion.current(folder, settings.graph)
+    conversion = Conversion.current(folder, settings.graph, COMPILED)
     shapes = [output.shape for output in conversion.outputs]
-    contexts = list[RknnContext]()
-    try:
-        for mask in options.masks:
-            contexts.append(RknnContext(lite, folder / COMPILED, mask, shapes))
-    except DeviceError:
-        for context in contexts:
-            context.close()
-        raise
+    contexts = open_runners(conversion, [partial(RknnContext, lite, folder / COMPILED, mask, shapes) for mask in options.masks])
     return ConvertedSession(settings, conversion, contexts, Device(REQUESTED, _describe(soc, contexts[0]), PRECISION))
 
 
@@ -69,11 +64,7 @@ def _soc(model: str, tree: Tree) -> str:
 
 def _problems(tree: Tree) -> list[str]:
     """What the doctor finds missing for this profile, each with how to mend it."""
-    found = [finding for finding in rknn(probe(tree.root)) if finding.status is Status.MISSING]
-    texts = [
-        f"{finding.what}: {finding.found}, expected {finding.expected}" + f" ({finding.mend})" * bool(finding.mend) for finding in found
-    ]
-    return texts or ["`triptych doctor --profile rknn` finds nothing missing"]
+    return describe_missing(rknn(probe(tree.root))) or ["`triptych doctor --profile rknn` finds nothing missing"]
 
 
 def _describe(soc: str, context: RknnContext) -> str:

@@ -1,7 +1,9 @@
 /* Stands in for Arm NN's delegate: takes the additions of a network and computes them on the processor.
  *
- * As the real one, it refuses options that it does not know, drops options for backends that it has not read of yet, and writes its tuning
- * file when it goes. What it was given stands in <library>.options, a line for each delegate. `CpuRef` alone makes it take nothing.
+ * As the real one of 2024, it refuses options that it does not know, drops options for backends that it has not read of yet, leaves out
+ * backends that it was built without and refuses when none is left, keeps the first delegate's tuning for the whole process, tunes
+ * when a network first runs, writes the tuning file when the process ends, saves compiled kernels to a file that exists, and ends the process
+ * when such a file is broken. What it was given stands in <library>.options, a line for each delegate. `CpuRef` alone makes it take nothing.
  * The structures are the part of LiteRT's C interface that a delegate sees, in its layout.
  */
 #define _GNU_SOURCE
@@ -71,15 +73,35 @@ struct Delegate {
 };
 
 typedef struct { Delegate *delegate; IntArray *nodes, *inputs, *outputs; } Part;
-typedef struct { Delegate base; char tuning_file[4096]; bool takes; } Stub;
+typedef struct { Delegate base; char kernels[4096]; bool save, takes; } Stub;
 typedef struct { int left, right, out; bool relu; } Sum;
 typedef struct { int count; Sum sums[]; } Kernel;
 
 enum { ADD = 0, FLOAT32 = 1, RELU = 1 };
+static const char WHOLE[] = "kernels\n";
+
+static struct { char file[4096]; int level; bool made, tuned; } runtime; /* the process's one */
+
+__attribute__((destructor)) static void write_tuning(void) {
+    FILE *file = runtime.tuned && runtime.level && runtime.file[0] ? fopen(runtime.file, "w") : NULL;
+    if (!file) return;
+    fputs("tuned\n", file);
+    fclose(file);
+}
+
+static void keep_kernels(const Stub *stub) {
+    FILE *file = stub->kernels[0] ? fopen(stub->kernels, stub->save ? "r+" : "r") : NULL;
+    if (!file) return;
+    char held[sizeof WHOLE] = "";
+    if (stub->save) fputs(WHOLE, file);
+    else if (!fgets(held, sizeof held, file) || strcmp(held, WHOLE)) abort();
+    fclose(file);
+}
 
 static void *kernel_init(Context *context, const char *buffer, size_t length) {
     const Part *part = (const Part *)buffer;
     (void)length;
+    keep_kernels((const Stub *)part->delegate);
     Kernel *kernel = malloc(sizeof(Kernel) + part->nodes->size * sizeof(Sum));
     kernel->count = part->nodes->size;
     for (int at = 0; at < kernel->count; at++) {
@@ -97,6 +119,7 @@ static int kernel_prepare(Context *context, Node *node) { (void)context; (void)n
 
 static int kernel_invoke(Context *context, Node *node) {
     const Kernel *kernel = node->user_data;
+    runtime.tuned = true;
     for (int at = 0; at < kernel->count; at++) {
         const Sum *sum = &kernel->sums[at];
         const float *left = context->tensors[sum->left].data, *right = context->tensors[sum->right].data;
@@ -153,6 +176,7 @@ static bool is_one_of(const char *key, const char *const *names) {
 Delegate *tflite_plugin_create_delegate(char **keys, char **values, size_t count, void (*report)(const char *)) {
     static const char *const of_gpu[] = {"gpu-tuning-level", "gpu-tuning-file", "save-cached-network", "cached-network-filepath", NULL};
     static const char *const others[] = {"backends", "logging-severity", "enable-fast-math", "number-of-threads", "reduce-fp32-to-fp16", NULL};
+    static const char *const backends[] = {"GpuAcc", "CpuAcc", "CpuRef", NULL};
     Dl_info here;
     dladdr((void *)tflite_plugin_create_delegate, &here);
     char path[4096], *given = NULL;
@@ -160,7 +184,9 @@ Delegate *tflite_plugin_create_delegate(char **keys, char **values, size_t count
     snprintf(path, sizeof path, "%s.options", here.dli_fname);
     FILE *line = open_memstream(&given, &length), *log;
     Stub *stub = calloc(1, sizeof(Stub));
-    bool gpu = false;
+    char tuning_file[4096] = "";
+    int level = 0;
+    bool gpu = false, known = false;
     stub->base.Prepare = prepare;
     stub->takes = true;
     for (size_t at = 0; at < count; at++) {
@@ -171,10 +197,14 @@ Delegate *tflite_plugin_create_delegate(char **keys, char **values, size_t count
         }
         if (!strcmp(keys[at], "backends")) {
             gpu = strstr(values[at], "GpuAcc") != NULL;
+            for (const char *const *name = backends; *name; name++) known |= strstr(values[at], *name) && strstr(BACKENDS, *name);
             stub->takes = strcmp(values[at], "CpuRef") != 0;
         }
         if (is_one_of(keys[at], of_gpu) && !gpu) continue;
-        if (!strcmp(keys[at], "gpu-tuning-file")) snprintf(stub->tuning_file, sizeof stub->tuning_file, "%s", values[at]);
+        if (!strcmp(keys[at], "gpu-tuning-level")) level = atoi(values[at]);
+        if (!strcmp(keys[at], "gpu-tuning-file")) snprintf(tuning_file, sizeof tuning_file, "%s", values[at]);
+        if (!strcmp(keys[at], "cached-network-filepath")) snprintf(stub->kernels, sizeof stub->kernels, "%s", values[at]);
+        if (!strcmp(keys[at], "save-cached-network")) stub->save = !strcmp(values[at], "true");
         fprintf(line, "%s=%s\t", keys[at], values[at]);
     }
     fclose(line);
@@ -183,16 +213,18 @@ Delegate *tflite_plugin_create_delegate(char **keys, char **values, size_t count
         fclose(log);
     }
     free(given);
+    if (!known) {
+        report("TfLiteArmnnDelegate: No known backend specified.");
+        return NULL;
+    }
+    if (!runtime.made) {
+        runtime.made = true;
+        runtime.level = level;
+        memcpy(runtime.file, tuning_file, sizeof runtime.file);
+    }
     return &stub->base;
 }
 
 void tflite_plugin_destroy_delegate(Delegate *delegate) {
-    if (!delegate) return; /* LiteRT frees one that was refused, too */
-    Stub *stub = (Stub *)delegate;
-    FILE *file = stub->tuning_file[0] ? fopen(stub->tuning_file, "w") : NULL;
-    if (file) {
-        fputs("tuned\n", file);
-        fclose(file);
-    }
-    free(stub);
+    free(delegate); /* LiteRT frees one that was refused, too: NULL */
 }

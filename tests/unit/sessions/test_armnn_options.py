@@ -21,32 +21,32 @@ def test_nothing_said_is_the_gpu_in_float32_with_its_kernels_tuned():
 
 
 @pytest.mark.parametrize(
-    ("parameters", "saved", "options"),
+    ("parameters", "save", "options"),
     [
         (
             {"tuning_file": "/t"}, False,
             {"backends": "GpuAcc,CpuAcc", "gpu-tuning-level": "2", "gpu-tuning-file": "/t", "reduce-fp32-to-fp16": "false"},
         ),
         (
-            {"tuning_level": "0", "fp16": "1", "cached_network": "true", "fast_math": "true"}, False,
+            {"tuning_level": "0", "fp16": "1", "cached_network": "true", "fast_math": "true"}, True,
             {
                 "backends": "GpuAcc,CpuAcc", "save-cached-network": "true", "cached-network-filepath": "/c", "enable-fast-math": "true",
                 "reduce-fp32-to-fp16": "true",
             },
         ),
         (
-            {"tuning_level": "0", "cached_network": "true", "backends": "GpuAcc"}, True,
+            {"tuning_level": "0", "cached_network": "true", "backends": "GpuAcc"}, False,
             {"backends": "GpuAcc", "save-cached-network": "false", "cached-network-filepath": "/c"},
         ),
         (
-            {"backends": "CpuAcc, CpuRef", "number_of_threads": "4", "logging_severity": "Debug", "cached_network": "true"}, False,
+            {"backends": "CpuAcc, CpuRef", "number_of_threads": "4", "logging_severity": "Debug"}, False,
             {"backends": "CpuAcc,CpuRef", "number-of-threads": "4", "logging-severity": "debug", "enable-fast-math": "false"},
         ),
         ({"backends": "CpuRef"}, False, {"backends": "CpuRef", "logging-severity": "warning", "reduce-fp32-to-fp16": "false"}),
     ],
 )  # fmt: skip
-def test_the_delegate_is_given(parameters, saved, options):
-    found = read(**parameters).for_delegate("/c", saved=saved)
+def test_the_delegate_is_given(parameters, save, options):
+    found = read(**parameters).for_delegate("/c" if "cached_network" in parameters else "", save=save)
     assert next(iter(found)) == "backends"  # else the delegate drops what is for a backend
     assert options.items() <= found.items()
     assert set(found) - set(options) <= {"logging-severity", "enable-fast-math", "reduce-fp32-to-fp16"}
@@ -63,6 +63,11 @@ def test_the_delegate_is_given(parameters, saved, options):
         ({"number_of_threads": "65"}, "number_of_threads is 65; expected 0 to 64"),
         ({"logging_severity": "loud"}, "logging_severity is 'loud'; expected one of trace"),
         ({"fp16": "half"}, "fp16 is 'half'; expected true or false"),
+        (
+            {"backends": "CpuAcc", "cached_network": "true"},
+            "net: parameter cached_network is of GpuAcc, which is not among backends; remove",
+        ),
+        ({"backends": "CpuAcc", "tuning_file": "/t"}, "parameter tuning_file is of GpuAcc"),
         ({"turbo": "1"}, "net: the armnn backend does not know parameter turbo; it knows allow_fallback, backends"),
     ],
 )

@@ -84,6 +84,8 @@ def test_runs_any_batch_and_tells_what_it_runs_on(lite, board, graph):
     assert (session.device.requested, session.device.actual) == ("RKNPU", "RK3588 NPU, driver 0.9.8, runtime 2.5.0")
     assert (session.device.precision, session.device.fallback) == ("f16", "")
     assert [context.mask for context in lite.made] == [0, 0, 0]
+    assert [context.rknn_data for context in lite.made] == [None] * 3  # the file's bytes are not kept beside the NPU's copy
+    assert [context.runs for context in lite.made] == [1] * 3  # each has proved itself before it is ready
     assert session.concurrency == 4
     for values in ([7], [3, 1, 2], range(16)):
         with session.run({"image": rows(*values)}) as outputs:
@@ -104,6 +106,65 @@ def test_no_answer_is_ever_anothers(lite, board, graph):
     with ThreadPoolExecutor(12) as pool:
         assert all(pool.map(check, range(400)))
     assert all(context.runs > 100 for context in lite.made)
+    session.close()
+
+
+@pytest.mark.parametrize("comes_back", [True, False])
+def test_a_context_that_dies_takes_one_request_along(lite, board, graph, monkeypatch, comes_back):
+    """It answers at once, and would draw the requests of all others to itself."""
+    session = rknn.open_session(settings(graph))
+    monkeypatch.setattr(lite, "killed_by", 200)
+    if not comes_back:
+        lite.fails["init_runtime"] = -1
+
+    def check(value):
+        try:
+            with session.run({"image": rows(value)}) as outputs:
+                return np.array_equal(outputs["embedding"], right([value]))
+        except InferenceError as error:
+            return str(error)
+
+    with ThreadPoolExecutor(12) as pool:
+        found = list(pool.map(check, [*range(100), 200, *range(100, 200)]))
+    assert found.pop(100).startswith("the NPU gave no answer to this request")
+    assert all(answer is True for answer in found)
+    assert sum(context.released for context in lite.made) == (1 if comes_back else 2)  # the dead one, and what could not start
+    session.close()
+    assert all(context.released for context in lite.made)
+
+
+def test_the_last_context_is_tried_again_for_every_request(lite, board, graph, monkeypatch):
+    session = rknn.open_session(settings(graph, contexts="2"))
+    monkeypatch.setattr(lite, "killed_by", 200)
+    lite.fails["init_runtime"] = -1
+    for words in ("gave no answer", "gave no answer", "does not come back: RKNNLite.init_runtime gave -1", "does not come back"):
+        with pytest.raises(InferenceError, match=words), session.run({"image": rows(200)}):
+            pass
+    del lite.fails["init_runtime"]
+    with session.run({"image": rows(1, 2, 3)}) as outputs:
+        np.testing.assert_array_equal(outputs["embedding"], right([1, 2, 3]))
+    session.close()
+
+
+def test_numbers_that_overflow_are_an_error_of_their_own_request(lite, board, graph):
+    session = rknn.open_session(settings(graph))
+    lite.fails["odd row"] = [np.float32([[1, 2, np.inf, 4]])]
+    words = "net: numbers became infinite on RK3588 NPU.* in f16; serve this model in 32 bits, or by the profile cpu"
+    with pytest.raises(InferenceError, match=words), session.run({"image": rows(1, 255)}):
+        pass
+    with session.run({"image": rows(1)}) as outputs:
+        np.testing.assert_array_equal(outputs["embedding"], right([1]))
+    session.close()
+
+
+@pytest.mark.parametrize("answer", [None, [np.zeros((1, 5), np.float32)]])
+def test_an_npu_that_takes_no_work_is_told_before_the_model_is_ready(lite, board, graph, answer):
+    lite.fails["inference"] = answer
+    with pytest.raises(DeviceError, match="net: the first run failed: the NPU gave "):
+        rknn.open_session(settings(graph))
+    assert all(context.released for context in lite.made)
+    session = rknn.open_session(settings(graph, allow_fallback="true"))
+    assert "the first run failed" in session.device.fallback
     session.close()
 
 
@@ -241,6 +302,11 @@ def not_there(folder):
     (folder / "conversion.json").unlink()
 
 
+def half_copied(folder):
+    (folder / "model.rknn").unlink()
+    (folder / TAIL).unlink()
+
+
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
@@ -249,6 +315,7 @@ def not_there(folder):
         (of_another_target, "rk3588 holds a conversion for rk3568"),
         (of_another_release, "is of another release"),
         (not_there, "there is no conversion for rk3588"),
+        (half_copied, r"rk3588 has no model\.rknn and no tail\.onnx"),
     ],
 )
 def test_a_conversion_that_is_not_of_this_graph_is_refused(lite, board, graph, spoil, words):

@@ -67,13 +67,16 @@ class Conversion:
         return cls(**rest, input=tensors[0], outputs=tuple(tensors[1:]), mean=listed["mean"], std=listed["std"])
 
     @classmethod
-    def current(cls, folder: Path, graph: Path) -> Self:
-        """Read it, and make sure that it is of `graph` as this is now: a stale one would answer for another model."""
+    def current(cls, folder: Path, graph: Path, compiled: str) -> Self:
+        """Read it, and make sure that it is of `graph` as this is now: a stale one would answer for another model. And that the copy is
+        whole: `compiled` is the network's file."""
         found = cls.read(folder)
         if found.target != folder.name:
             raise ConfigError(f"{folder.name} holds a conversion for {found.target}; {advice(folder.name)}")
         if found.source_sha256 != graph_hash(graph):
             raise ConfigError(f"{folder.name} was converted from another graph; {advice(folder.name)}")
+        if absent := [name for name in (compiled, TAIL) if not (folder / name).is_file()]:
+            raise ConfigError(f"{folder.name} has no {' and no '.join(absent)}; {advice(folder.name)}")
         return found
 
 

@@ -68,7 +68,7 @@ def test_is_put_in_place_with_all_that_the_backend_needs(repository):
     assert report.agreement.cosine >= 0.99999
     assert said == ["face_recognition: compiling for rk3588"]
     graph = repository.model("face_recognition") / "1" / "model.onnx"
-    found = Conversion.current(folder(repository), graph)
+    found = Conversion.current(folder(repository), graph, "model.rknn")
     assert (found.source_sha256, found.toolkit, found.precision) == (graph_hash(graph), "onnxruntime", "f32")
     assert (found.input.name, found.input.dtype, found.input.shape) == ("image", "uint8", (1, 112, 112, 3))
     assert [(output.name, output.shape) for output in found.outputs] == [("pooled", (1, face_exports.DIM))]
