@@ -217,7 +217,7 @@ class TritonPythonModel:
 
 
 def test_a_start_that_takes_long_says_so(tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr("triptych_server.engine.engine.PATIENCE_SECONDS", 0.5)
+    monkeypatch.setattr("triptych_server.engine.start_watch.PATIENCE_SECONDS", 0.5)
     repository = empty_repository(tmp_path / "repository")
     add_model(repository, "net", config(), runnable.doubler)
     add_model(repository, "slow", config("python").replace('default_model_filename: "model.onnx"', ""), code=SLOW, where="python_models")

@@ -26,6 +26,7 @@ from triptych_server.errors import ModelImportError, RepositoryBusyError
 from triptych_server.models.any_folder import use_any
 from triptych_server.models.swap import JOURNAL
 from triptych_server.models.trial import ON_TRIAL
+from triptych_server.repository_lock import locked
 
 SMALL, LARGE = tiny_shape(), replace(tiny_shape(), image_size=256, embed_dim=384, context_length=64)
 
@@ -267,8 +268,11 @@ def test_the_note_of_an_engine_that_was_killed_is_removed(models, tmp_path):
 def test_two_changes_at_once_do_not_mix(models, tmp_path, monkeypatch):
     from triptych_server.models import change
 
-    monkeypatch.setattr(change, "LOCK_SECONDS", 0.2)
+    monkeypatch.setattr(change, "locked", lambda repository: locked(repository, 0.2))
     repository = CHECKOUT.copy_to(tmp_path / "repository")
-    with change.one_change(repository, {}), pytest.raises(RepositoryBusyError, match="another model is being put in place"):
+    with (
+        change.one_change(repository, {}),
+        pytest.raises(RepositoryBusyError, match="another process has been putting models in place in .* for over 0.2 s"),
+    ):
         use_any(models["small"], repository)
     assert np.all([not (repository.model(name) / "1" / "model.onnx").exists() for name in ("clip_visual", "clip_textual")])

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -44,3 +45,10 @@ def start_child(command: Sequence[str], *, environment: Mapping[str, str], folde
 
     threading.Thread(target=parent, name="triton-parent", daemon=True).start()
     return started.result()
+
+
+def end_group(leader: int) -> None:
+    """Kill what is left of an ended child and its own children: a stub that was being started when Triton died waits for ever, and holds
+    what it inherited."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, signal.SIGKILL)

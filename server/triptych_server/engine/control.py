@@ -29,16 +29,17 @@ class ControlApi:
     url: str
     headers: Mapping[str, str]
 
-    def load(self, model: str, config: ModelConfig | None = None) -> None:
+    def load(self, model: str, config: ModelConfig | None = None, timeout: float = LOAD_SECONDS) -> None:
         """Load a model that is not loaded, or load it anew: from its folder, or with `config` instead of the folder's.
 
         The loaded one serves until the new one is ready, and goes on when that fails.
         """
-        self._post(model, "load", {"config": MessageToJson(config, preserving_proto_field_name=True)} if config is not None else {})
+        given = {"config": MessageToJson(config, preserving_proto_field_name=True)} if config is not None else {}
+        self._post(model, "load", given, timeout)
 
     def unload(self, model: str) -> None:
         """Take no more requests for a model, and wait (DRAIN_SECONDS at most) until those under way are answered."""
-        self._post(model, "unload", {})
+        self._post(model, "unload", {}, LOAD_SECONDS)
         deadline = time.monotonic() + DRAIN_SECONDS
         while self.states().get(model) in _THERE and time.monotonic() < deadline:
             time.sleep(_POLL_SECONDS)
@@ -59,10 +60,10 @@ class ControlApi:
         """The models that answer."""
         return {name for name, state in self.states().items() if state == "READY"}
 
-    def _post(self, model: str, action: str, parameters: Mapping[str, str]) -> None:
+    def _post(self, model: str, action: str, parameters: Mapping[str, str], timeout: float) -> None:
         body = {"parameters": parameters} if parameters else {}
         try:
-            http_api.post(f"{self.url}/v2/repository/models/{model}/{action}", body, self.headers, LOAD_SECONDS)
+            http_api.post(f"{self.url}/v2/repository/models/{model}/{action}", body, self.headers, timeout)
         except urllib.error.HTTPError as error:
             reason = _reason(error.read())
             if error.code == HTTPStatus.FORBIDDEN:

@@ -2,10 +2,8 @@
 
 import contextlib
 import logging
-import os
 import secrets
 import shutil
-import signal
 import subprocess
 import tempfile
 import time
@@ -19,11 +17,12 @@ import platformdirs
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
 from triptych_server.configs.read import profile_config
+from triptych_server.disk import with_room
 from triptych_server.engine.backend_directory import build_backend_directory
-from triptych_server.engine.child import start_child
+from triptych_server.engine.child import end_group, start_child
 from triptych_server.engine.command import CONTROL_HEADER, triton_command, triton_environment
 from triptych_server.engine.control import ControlApi
-from triptych_server.engine.log import PORT_TAKEN, TritonLog
+from triptych_server.engine.log import TritonLog
 from triptych_server.engine.native_engines import with_kept_engines
 from triptych_server.engine.options import EngineOptions
 from triptych_server.engine.ports import Ports, choose_ports
@@ -31,16 +30,21 @@ from triptych_server.engine.readiness import HealthApi, not_ready
 from triptych_server.engine.running import EngineNote, new_note
 from triptych_server.engine.servable import Servable, all_needed, find_servable, in_order
 from triptych_server.engine.shared_memory import new_prefix, remove_regions, remove_stale_regions
-from triptych_server.engine.stall import StallWatch
+from triptych_server.engine.start_watch import StartWatch
 from triptych_server.engine.triton import Triton, find_triton
-from triptych_server.errors import ConfigError, EngineError, RepositoryBusyError, RepositoryReadOnlyError, TritonCrashedError
-from triptych_server.models.swap import recover
-from triptych_server.repository_lock import locked
+from triptych_server.errors import (
+    ConfigError,
+    DiskSpaceError,
+    EngineError,
+    RepositoryBusyError,
+    RepositoryReadOnlyError,
+    TritonCrashedError,
+)
+from triptych_server.models.swap import JOURNAL, recover
+from triptych_server.repository_lock import FOLDER, locked
 
 POLL_SECONDS = 0.1
 START_ATTEMPTS = 5
-PATIENCE_SECONDS = 30.0
-"""After how long a start that goes on is told, with Triton's last word, and after how long again."""
 _logger = logging.getLogger(__name__)
 
 
@@ -124,21 +128,20 @@ class Engine:
                 self._say_left_out()
             triton = find_triton(self.options.triton)
             self._overrides = with_kept_engines(self.options.overrides, triton)
-            self._start_triton(triton)
+            self._start_triton(triton, time.monotonic() + self.options.start_timeout)
             if self._note:
                 self._note.serving(self.http_url, self.control_headers, self.options.profile, self._overrides)
         except BaseException:
             self.stop()
             raise
 
-    def _start_triton(self, triton: Triton) -> None:
+    def _start_triton(self, triton: Triton, deadline: float) -> None:
         """Start it, and again when it crashes or hangs: on a machine that is busy with other things the handshake of Triton's Python
         backend (2.51) with a stub sometimes corrupts their shared memory, before any model is loaded."""
         for attempt in range(1, START_ATTEMPTS + 1):
             try:
                 self._overridden = self._find_overridden()
-                self._launch(triton)
-                self._wait_ready()
+                self._wait_ready(self._launch(triton, deadline))
                 return
             except TritonCrashedError as error:
                 if attempt == START_ATTEMPTS:
@@ -191,15 +194,21 @@ class Engine:
     def _announce(self) -> None:
         """Leave a note in the repository before anything is loaded from it, so that a change waits for us, as we wait for one.
 
-        In a repository that cannot be written nothing is noted, and a warning says so.
+        In a repository that cannot be written nothing is noted, and a warning says so; EngineError when a change left it half made.
         """
+        repository = self.options.repository
         try:
-            with locked(self.options.repository, self.options.start_timeout) as folder:
-                if recover(folder, self.options.repository.roots):
+            with locked(repository) as folder, with_room(repository.root):
+                if recover(folder, repository.roots):
                     _logger.warning("a change of models was cut short; its files were put back")
                 self._note = new_note(folder)
-        except RepositoryReadOnlyError:
-            _logger.warning("%s cannot be written: `triptych models use` will not find this server", self.options.repository.root)
+        except (RepositoryReadOnlyError, DiskSpaceError, OSError) as error:
+            if (journal := repository.root / FOLDER / JOURNAL).exists():
+                raise EngineError(
+                    f"the models in {repository.root} are half replaced ({journal}): a change of them is under way, or was cut short; "
+                    f"start once, or run `triptych models use`, where the repository can be written: that puts them back ({error})"
+                ) from None
+            _logger.warning("`triptych models use` will not find this server: %s", error)
             return
         except RepositoryBusyError as error:
             raise EngineError(f"the server was not started: {error}") from None
@@ -218,7 +227,7 @@ class Engine:
         later = [name for name in self.models if all_needed(repository, name) & set(changed)]
         return {name: changed.get(name) for name in in_order(repository, later)}
 
-    def _launch(self, triton: Triton) -> None:
+    def _launch(self, triton: Triton, deadline: float) -> StartWatch:
         self._ports = choose_ports(self.options)
         remove_stale_regions()
         prefix = new_prefix()
@@ -238,50 +247,37 @@ class Engine:
             folder=scratch,  # the stubs have '' on sys.path: nothing of the user's folder may be imported
             kept=[self._note.fileno()] if self._note else (),
         )
-        self._launched.callback(_kill_group, self._process.pid)
+        self._launched.callback(end_group, self._process.pid)
         assert self._process.stdout is not None
         self._log.follow(self._process.stdout)
+        return StartWatch(self._process, self._log, deadline)
 
-    def _wait_ready(self) -> None:
-        assert self._process is not None and self._log is not None
+    def _wait_ready(self, watch: StartWatch) -> None:
         api = HealthApi(self.http_url, self.control_headers)
-        began = told = time.monotonic()
-        watch = StallWatch(self._process.pid)
-        while time.monotonic() < began + self.options.start_timeout:
-            if time.monotonic() > told + PATIENCE_SECONDS:
-                told = time.monotonic()
-                _logger.warning("still starting after %.0f s; Triton's last word: %s", told - began, "".join(self._log.tail(1)))
-            self._check_alive()
-            if watch.stalled():
-                raise TritonCrashedError(f"Triton hangs: it has done nothing for a while and is not ready; its log: {self._log.file}")
+        while True:
+            watch.check()
             if api.is_live():
-                self._load_overridden()
+                self._load_overridden(watch)
                 if self._all_ready(api):
                     return
             time.sleep(POLL_SECONDS)
-        raise EngineError(f"Triton was not ready after {self.options.start_timeout:g} s; its log: {self._log.file}")
 
-    def _load_overridden(self) -> None:
-        """Load what wants another config than its folder's, once; a Triton that dies meanwhile is not waited for."""
+    def _load_overridden(self, watch: StartWatch) -> None:
+        """Load what wants another config than its folder's, once; a Triton that dies or hangs meanwhile is not waited for."""
         control = ControlApi(self.http_url, self.control_headers)
         while self._overridden:
             name, config = next(iter(self._overridden.items()))
-            with ThreadPoolExecutor(1, thread_name_prefix="load") as loader:
-                loading = loader.submit(control.load, name, config)
-                while not loading.done():
-                    self._check_alive()
-                    wait([loading], POLL_SECONDS)
+            loader = ThreadPoolExecutor(1, thread_name_prefix="load")
+            loading = loader.submit(control.load, name, config, max(watch.left, 1.0))
+            loader.shutdown(wait=False)  # a stop need not wait for it: it ends with Triton
+            while not loading.done():
+                watch.check()
+                wait([loading], POLL_SECONDS)
             if loading.exception() is not None:
-                self._check_alive()
+                self.wait(1)  # it may be about to end
+                watch.check()
             loading.result()
             del self._overridden[name]
-
-    def _check_alive(self) -> None:
-        """TritonCrashedError when a signal ended Triton, EngineError when it ended otherwise; then nothing of it is left running."""
-        assert self._process is not None
-        if (code := self._process.poll()) is not None:
-            _kill_group(self._process.pid)  # or a stub would hold our connection open
-            raise (TritonCrashedError if code < 0 else EngineError)(self._died(code))
 
     def _all_ready(self, api: HealthApi) -> bool:
         """Whether every model is ready; False while some still load; EngineError naming those that failed, and why."""
@@ -311,19 +307,5 @@ class Engine:
         steps = sorted({step.model_name for step in config.ensemble_scheduling.step} & set(failed))
         return f"needs {', '.join(steps)}" if steps else ""
 
-    def _died(self, code: int) -> str:
-        assert self._log is not None
-        self._log.close()
-        if taken := next(filter(None, map(PORT_TAKEN.search, self._log.tail())), None):
-            return f"{taken['socket']} was taken while Triton started; choose another port"
-        last = "\n".join(f"  {line}" for line in self._log.tail(8))
-        return f"Triton ended with code {code} while starting; its last words:\n{last}\nTriton's log: {self._log.file}"
-
     def _default_log(self) -> Path:
         return platformdirs.user_log_path("triptych") / f"triton-{self.ports.grpc}.log"
-
-
-def _kill_group(leader: int) -> None:
-    """What is left of an ended Triton: a stub that was being started when it died waits for ever."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(leader, signal.SIGKILL)

@@ -35,7 +35,7 @@ class EngineOptions:
     log_file: Path | None = None
     log_bytes: int = 8 << 20
     log_verbose: bool = False
-    start_timeout: float = 1800.0  # the first start with TensorRT or MIGraphX compiles every network
+    start_timeout: float = 1800.0  # for all attempts and models: the first start with TensorRT or MIGraphX compiles every network
     stop_timeout: int = 10
     control_key: str | None = None
 

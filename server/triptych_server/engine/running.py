@@ -30,14 +30,23 @@ _POLL_SECONDS = 0.1
 _logger = logging.getLogger(__name__)
 
 
+def own_network() -> str:
+    """What the addresses of this process are known by: the machine, for it has booted once, and the network namespace. A host's name says
+    neither: containers may share one, and keep their own network."""
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    return f"{boot}:{Path('/proc/self/ns/net').stat().st_ino}"
+
+
 @dataclass(frozen=True, slots=True)
 class RunningEngine:
-    """What an engine's note says. `staging` is an empty model repository of its own, for models on trial. It is `serving` once all models
-    are ready; it is `stale` when it may have loaded other models than those that are in place."""
+    """What an engine's note says. `staging` is an empty model repository of its own, for models on trial; `machine` is where it runs, for
+    people, and `network` for us: its addresses mean nothing in another. It is `serving` once all models are ready; it is `stale` when it
+    may have loaded other models than those that are in place."""
 
     file: Path
     staging: Path
     machine: str = field(default_factory=socket.gethostname)
+    network: str = field(default_factory=own_network)
     http_url: str = ""
     control_headers: Mapping[str, str] = field(default_factory=dict)
     profile: str = ""
@@ -58,11 +67,12 @@ class RunningEngine:
 
 @dataclass(frozen=True, slots=True)
 class FoundEngines:
-    """`reachable` serve here. `others` serve the repository too, as another user or in another container: they cannot be told of a
-    change."""
+    """`reachable` serve here. `elsewhere` serve the repository too, from another container or machine: they cannot be told of a change.
+    `unreadable` are the notes of other users' engines, which may have ended."""
 
     reachable: tuple[RunningEngine, ...]
-    others: tuple[str, ...]
+    elsewhere: tuple[RunningEngine, ...] = ()
+    unreadable: tuple[Path, ...] = ()
 
 
 class EngineNote:
@@ -71,9 +81,13 @@ class EngineNote:
     def __init__(self, file: Path) -> None:
         self.engine = RunningEngine(file, file.with_suffix(""))
         self._note = os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)  # it will hold the control key
-        fcntl.flock(self._note, fcntl.LOCK_EX)
-        self.engine.staging.mkdir()
-        _write(self._note, self.engine)
+        try:
+            fcntl.flock(self._note, fcntl.LOCK_EX)
+            self.engine.staging.mkdir()
+            _write(self._note, self.engine)
+        except BaseException:
+            self.remove()
+            raise
 
     def fileno(self) -> int:
         """The descriptor that Triton inherits, and the lock with it."""
@@ -98,36 +112,37 @@ def new_note(folder: Path) -> EngineNote:
 
 
 def running_engines(repository: Repository, wait: float = START_SECONDS) -> FoundEngines:
-    """The engines that serve the repository; call it with the repository's lock held. Those that are starting are waited for:
+    """The engines that serve the repository; call it with the repository's lock held. Those that are starting, wherever, are waited for:
     EngineError when one of them needs more than `wait` seconds. What engines left that were killed is removed."""
-    reachable, others, deadline = [], [], time.monotonic() + wait
+    found, unreadable, deadline = [], [], time.monotonic() + wait
     for file in sorted((repository.root / FOLDER).glob("engine-*.json")):
         try:
-            if not _is_held(file):
+            if engine := _started(file, deadline):
+                found.append(engine)
+            else:
                 _remove(file)
-                continue
-            engine = _started(file, deadline)
         except PermissionError:
-            others.append(f"of the user with id {file.stat().st_uid}")
-            continue
-        if engine is not None and engine.machine != socket.gethostname():  # its addresses mean nothing here
-            others.append(f"in the container or on the machine {engine.machine}")
-        elif engine is not None:
-            reachable.append(engine)
-    return FoundEngines(tuple(reachable), tuple(others))
+            unreadable.append(file)
+    here = own_network()
+    return FoundEngines(
+        tuple(engine for engine in found if engine.network == here),
+        tuple(engine for engine in found if engine.network != here),
+        tuple(unreadable),
+    )
 
 
 def _started(file: Path, deadline: float) -> RunningEngine | None:
-    """What the note says when its engine serves; None when it ends before that."""
+    """What the note says when its engine serves; None when that has ended."""
     told = False
     while _is_held(file):
         engine = _read(file)
-        if engine is not None and (engine.serving or engine.machine != socket.gethostname()):
+        if engine is not None and engine.serving:
             return engine
         if time.monotonic() > deadline:
             raise EngineError("a server has been starting on this repository for a long time; try again when it serves, or stop it")
         if not told:
-            _logger.warning("a server is starting on this repository; waiting for it")
+            where = f" on {engine.machine}" if engine is not None and engine.machine != socket.gethostname() else ""
+            _logger.warning("a server is starting on this repository%s; waiting for it", where)
             told = True
         time.sleep(_POLL_SECONDS)
     return None

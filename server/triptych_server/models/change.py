@@ -5,13 +5,14 @@ import logging
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from triptych_server.configs.edit import edit_config, edit_tuned
 from triptych_server.configs.profiles import render_profiles, tuned_files
-from triptych_server.engine.running import RunningEngine, running_engines
+from triptych_server.disk import with_room
+from triptych_server.engine.running import FoundEngines, running_engines
 from triptych_server.errors import EngineError, ModelImportError
 from triptych_server.models.hot_swap import rehearsed
 from triptych_server.models.served_names import FILE as SERVED
@@ -24,11 +25,11 @@ Dims = Mapping[str, Mapping[str, Sequence[int]]]
 Parameters = Mapping[str, Mapping[str, str]]
 CACHED = ("search_text",)
 """Ensembles whose answers Triton keeps."""
-LOCK_SECONDS = 5.0
 STAGING = ".import-"
 VERSIONS = "versions"
 """Remembers the newest version of such an ensemble, also of a change that was undone: its answers may be in Triton's cache."""
 
+_NOT_TOLD = "serves this repository too and cannot be told: it keeps the old model until it is started anew"
 _logger = logging.getLogger(__name__)
 
 
@@ -62,15 +63,15 @@ class Change:
 
 
 @contextmanager
-def one_change(repository: Repository, names: Names, *, swap: bool = True) -> Iterator[Change]:
+def one_change(repository: Repository, names: Names, *, needed: int = 0, swap: bool = True) -> Iterator[Change]:
     """Work on a copy inside the block; when it ends without an error the repository changes, else it stays as it was. `names` says
     for each task that changes what is served then, for served.json.
 
     Engines that serve the repository change over without a failed request, unless `swap` is False. When one of them cannot load the new
-    models nothing changes: ModelImportError. RepositoryBusyError when another change is under way, RepositoryReadOnlyError where none can
-    be made.
+    models nothing changes: ModelImportError. RepositoryBusyError when another change takes too long, RepositoryReadOnlyError where none can
+    be made, DiskSpaceError when the change, of about `needed` bytes, does not fit on the disk.
     """
-    with locked(repository, LOCK_SECONDS) as notes:
+    with locked(repository) as notes, with_room(repository.root, needed):
         if recover(notes, repository.roots):
             _logger.warning("an earlier change was cut short; its files were put back")
         for killed in repository.root.glob(f"{STAGING}*"):
@@ -87,11 +88,10 @@ def one_change(repository: Repository, names: Names, *, swap: bool = True) -> It
             files = tuple(replaced)
             if {**served, **names} != served:  # with the models or not at all: a start looks there for what is served
                 replaced |= {repository.root / SERVED: write_served_names(change.staged, {**served, **names})}
-            engines = _engines(repository)
-            if not swap:
-                for engine in engines if models else ():
-                    engine.mark(stale=True)
-                engines = ()
+            found = _engines(repository)
+            engines = found.reachable if swap else ()
+            for engine in (*found.elsewhere, *(() if swap else found.reachable)) if models else ():
+                engine.mark(stale=True)
             with rehearsed(engines, repository, change.staged, models) as swaps, replaced_files(replaced, notes):
                 for each in swaps:
                     each.switch()
@@ -104,15 +104,19 @@ def one_change(repository: Repository, names: Names, *, swap: bool = True) -> It
             shutil.rmtree(staging, ignore_errors=True)
 
 
-def _engines(repository: Repository) -> tuple[RunningEngine, ...]:
-    """Those that can be told; a warning for each that cannot."""
+def _engines(repository: Repository) -> FoundEngines:
+    """Those that serve the repository; a warning for each that cannot be told of the change."""
     try:
         found = running_engines(repository)
     except EngineError as error:
         raise ModelImportError(str(error)) from None
-    for other in found.others:
-        _logger.warning("a server %s serves this repository too and cannot be told: it keeps the old model until it is started anew", other)
-    return found.reachable
+    for engine in found.elsewhere:
+        _logger.warning("a server in the container or on the machine %s %s", engine.machine, _NOT_TOLD)
+    for file in found.unreadable:
+        with suppress(FileNotFoundError):  # it has just ended
+            user = f"of the user with id {file.stat().st_uid}"
+            _logger.warning("a server %s %s; if there is none any more, delete %s and the folder beside it", user, _NOT_TOLD, file)
+    return found
 
 
 def _changed(staged: Repository, replaced: Mapping[Path, Path]) -> set[str]:

@@ -4,6 +4,7 @@ import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from triptych_server.disk import size_of
 from triptych_server.errors import ModelImportError
 from triptych_server.models.change import Dims, Parameters, one_change
 from triptych_server.models.clip_folder import ClipFolder
@@ -39,7 +40,8 @@ def use_folder(
     source = ClipFolder.read(folder)
     if legacy_resize:
         source = replace(source, preprocess=replace(source.preprocess, resize_mode="shortest", interpolation="bicubic"))
-    with one_change(repository, {"clip": name}, swap=swap) as change:
+    needed = size_of(*source.visual.parent.iterdir(), *source.textual.parent.iterdir())
+    with one_change(repository, {"clip": name}, needed=needed, swap=swap) as change:
         visual = import_visual(source.visual, change.graph("clip_visual"), preprocess=source.preprocess)
         textual = import_textual(
             source.textual,

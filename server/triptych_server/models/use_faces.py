@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from triptych_server.disk import size_of
 from triptych_server.models.change import Dims, one_change
 from triptych_server.models.face_folder import FaceFolder
 from triptych_server.models.import_faces import import_detector, import_embedder
@@ -30,7 +31,8 @@ def use_faces(folder: Path, repository: Repository, *, name: ServedName | None =
     running engine.
     """
     source = FaceFolder.read(folder)
-    with one_change(repository, {"faces": name}, swap=swap) as change:
+    needed = size_of(source.detection, source.recognition)
+    with one_change(repository, {"faces": name}, needed=needed, swap=swap) as change:
         detector = import_detector(source.detection, change.graph("face_detection"))
         embedder = import_embedder(source.recognition, change.graph("face_recognition"))
         change.edit_configs(_dims(detector.anchors, embedder.dim), {})

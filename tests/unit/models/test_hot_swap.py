@@ -1,13 +1,14 @@
 """The steps of a swap, against a stand-in for Triton's model control that can be told to fail: what was served is served again."""
 
+import errno
 from collections.abc import Iterator
 
 import pytest
 
 from triptych_server.configs.overrides import Overrides
-from triptych_server.engine.running import RunningEngine, new_note, running_engines
+from triptych_server.engine.running import FoundEngines, RunningEngine, new_note, running_engines
 from triptych_server.engine.servable import in_order
-from triptych_server.errors import EngineError, ModelImportError
+from triptych_server.errors import DiskSpaceError, EngineError, ModelImportError
 from triptych_server.models import change
 from triptych_server.models.trial import ON_TRIAL
 from triptych_server.repository import Repository
@@ -177,10 +178,32 @@ def test_an_engine_that_was_not_told_loads_everything_at_the_next_change(reposit
 
 
 def test_a_note_of_another_container_is_a_warning(repository, engine, control, caplog, monkeypatch):
-    monkeypatch.setattr("socket.gethostname", lambda: "elsewhere")
+    monkeypatch.setattr("triptych_server.engine.running.own_network", lambda: "elsewhere")
     assert use(repository).swapped == 0
-    assert "in the container or on the machine" in caplog.text
+    assert f"in the container or on the machine {engine.machine} serves this repository too" in caplog.text
     assert "keeps the old model until it is started anew" in caplog.text
+    [other] = running_engines(repository).elsewhere
+    assert other.stale  # a change made where it runs loads everything
+
+
+def test_the_note_of_another_user_is_a_warning_that_says_how_to_get_rid_of_it(repository, engine, control, caplog, monkeypatch):
+    monkeypatch.setattr(change, "running_engines", lambda _: FoundEngines((), (), (engine.file,)))
+    assert use(repository).swapped == 0
+    [record] = [record for record in caplog.records if "of the user with id" in record.message]
+    assert f"if there is none any more, delete {engine.file}" in record.message
+
+
+def test_a_full_disk_is_told_and_changes_nothing(repository, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("triptych_server.models.swap.os.link", full)
+    monkeypatch.setattr("triptych_server.models.swap.shutil.copy2", full)
+    with pytest.raises(DiskSpaceError, match=r"is full \(No space left on device\): [\d,]+ MB were free before"):
+        use(repository)
+    assert weights(repository) == "old"
+    with pytest.raises(DiskSpaceError, match="needs about 1,000,000,000 MB more"):
+        use(repository, needed=10**15)
 
 
 def test_an_engine_that_never_finishes_its_start_is_not_waited_for_without_end(repository):
