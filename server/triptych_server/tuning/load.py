@@ -9,7 +9,7 @@ from io import BytesIO
 import numpy as np
 import tritonclient.grpc.aio as triton
 from PIL import Image
-from tritonclient.grpc import InferInput
+from tritonclient.grpc import InferInput, InferRequestedOutput
 from tritonclient.grpc.model_config_pb2 import DataType, ModelConfig, ModelInput
 from tritonclient.utils import InferenceServerException
 
@@ -46,6 +46,7 @@ class Load:
 
 
 Inputs = Sequence[InferInput]
+Outputs = Sequence[InferRequestedOutput]
 
 
 def requests_for(config: ModelConfig, photos: Sequence[bytes] = (), seed: int = 0) -> list[Inputs]:
@@ -67,12 +68,13 @@ def drawn_photo(random: np.random.Generator, size: tuple[int, int] = (1440, 1080
     return out.getvalue()
 
 
-def measure(url: str, model: str, requests: Sequence[Inputs], load: Load) -> Measurement:
-    """Send them in turn for the load's time; `url` is host:port. EngineError when none was answered."""
-    return asyncio.run(_measure(url, model, requests, load))
+def measure(url: str, model: str, requests: Sequence[Inputs], load: Load, outputs: Sequence[Outputs] = ()) -> Measurement:
+    """Send them in turn for the load's time; `url` is host:port. `outputs`: what each one in flight asks for, else everything in the
+    message. EngineError when none was answered."""
+    return asyncio.run(_measure(url, model, requests, load, outputs))
 
 
-async def _measure(url: str, model: str, requests: Sequence[Inputs], load: Load) -> Measurement:
+async def _measure(url: str, model: str, requests: Sequence[Inputs], load: Load, outputs: Sequence[Outputs]) -> Measurement:
     lives: list[tuple[float, float]] = []
     refused: list[float] = []
     problem = ""
@@ -81,9 +83,10 @@ async def _measure(url: str, model: str, requests: Sequence[Inputs], load: Load)
 
     async def worker(client: triton.InferenceServerClient, number: int) -> None:
         nonlocal problem
+        wanted = outputs[number] if outputs else None
         while (sent := time.perf_counter()) < end:
             try:
-                await client.infer(model, requests[number % len(requests)], client_timeout=REQUEST_SECONDS)
+                await client.infer(model, requests[number % len(requests)], outputs=wanted, client_timeout=REQUEST_SECONDS)
             except InferenceServerException as error:
                 problem = error.message() or str(error)
                 refused.append(time.perf_counter())
