@@ -1,6 +1,8 @@
 """Networks converted by the real onnx2tf, served by the real Triton and the real backend through the real LiteRT, with XNNPACK where a
 Mali would be, and with a stand-in for Arm NN's delegate (tests/support/armnn_delegate)."""
 
+import contextlib
+import time
 from io import BytesIO
 
 import numpy as np
@@ -39,14 +41,22 @@ def fallen_back(armnn_repository, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def library(tmp_path_factory):
-    return armnn_delegate.build(tmp_path_factory.mktemp("delegate"))
+def board(tmp_path_factory):
+    """Stand-ins for what a board with a Mali has."""
+    folder = tmp_path_factory.mktemp("board")
+    armnn_delegate.build_opencl(folder)
+    armnn_delegate.build(folder)
+    return folder
 
 
 @pytest.fixture(scope="module")
-def delegated(armnn_repository, library, tmp_path_factory):
-    """A board whose Arm NN computes on the processor."""
-    with serve(armnn_repository, tmp_path_factory.mktemp("delegated"), backends="CpuAcc", delegate=str(library)) as running:
+def delegated(armnn_repository, board):
+    """The profile as it is, on a board whose GPU is its processor."""
+    with contextlib.ExitStack() as stack:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("LD_LIBRARY_PATH", str(board))
+            patch.setenv("XDG_CACHE_HOME", str(board / "cache"))
+            running = stack.enter_context(serve(armnn_repository, board))
         yield running
 
 
@@ -90,9 +100,9 @@ def test_the_metric_tells_what_runs_where(fallen_back, delegated):
     for network in SIDES:
         labels = {"model": network, "precision": "f32", "profile": "armnn"}
         assert counter(fallen_back.metrics_url, "triptych_device_info", requested="GpuAcc", actual="CPU, LiteRT's XNNPACK", **labels) == 0
-    parts = {"clip_visual": 12, "face_detection": 7, "face_recognition": 4}
-    for network, count in parts.items():
-        labels = {"model": network, "requested": "CpuAcc", "actual": f"Arm NN CpuAcc, {count} parts"}
+    taken = {"clip_visual": "12 of 164", "face_detection": "7 of 49", "face_recognition": "4 of 23"}
+    for network, count in taken.items():
+        labels = {"model": network, "requested": "GpuAcc", "actual": f"Arm NN GpuAcc,CpuAcc, {count} operators"}
         assert counter(delegated.metrics_url, "triptych_device_info", **labels) == 1
     assert counter(delegated.metrics_url, "triptych_device_info", model="clip_textual", requested="CPU", actual="CPU") == 1
 
@@ -136,3 +146,15 @@ def test_faces_are_those_that_a_processor_finds(fallen_back, cpu):
         np.testing.assert_allclose(found["boxes"], wanted["boxes"], atol=0.1)  # in the photo, which is larger than the letterbox
         np.testing.assert_allclose(found["scores"], wanted["scores"], atol=SCORE)
         assert ((found["embeddings"] * wanted["embeddings"]).sum(-1) >= 0.9999).all()
+
+
+def test_what_was_tuned_is_written_when_a_network_goes(delegated, board):
+    """By the end of its process, which Triton must not kill."""
+    assert not list(board.rglob("*.tuning"))
+    with connect(delegated) as client:
+        client.unload_model("face_recognition")
+    deadline = time.monotonic() + 20
+    while not (written := list(board.rglob("*.tuning"))):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert [file.name for file in written] == ["f32-2.tuning"]

@@ -4,6 +4,7 @@ import ctypes
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from triptych_server.errors import DeviceError, one_line
@@ -45,6 +46,15 @@ def library_problem(library: str) -> str:
     if problem := _load_problem(library):
         return f"Arm NN's delegate cannot be loaded: {problem}"
     return "" if hasattr(ctypes.CDLL(library), _ENTRY) else f"{library} is no delegate for LiteRT: it has no {_ENTRY}"
+
+
+def loaded_files(library: str) -> list[Path]:
+    """The files of the delegate, Arm NN and OpenCL that this process runs."""
+    for name in (*OPENCL, library):
+        _load_problem(name)
+    mapped = {Path(line.split(maxsplit=5)[5]) for line in Path("/proc/self/maps").read_text("utf-8").splitlines() if "/" in line}
+    ours = ("libarmnn", "libmali", "libGLES_mali", "libOpenCL", Path(library).name)
+    return sorted(file for file in mapped if file.name.startswith(ours))
 
 
 def make_delegate(interpreters: Any, library: str, options: Mapping[str, str]) -> Any:

@@ -8,8 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from triptych_server.errors import ConfigError
-from triptych_server.hardware.mali import probe_mali
-from triptych_server.hardware.tree import Tree
+from triptych_server.sessions.armnn_delegate import loaded_files
 from triptych_server.sessions.armnn_options import GPU, ArmnnOptions
 from triptych_server.sessions.engine_cache import engine_folder
 from triptych_server.sessions.protocol import SessionSettings
@@ -68,7 +67,5 @@ def _check_named(model: str, file: Path, level: int) -> None:
 
 def _folder(settings: SessionSettings, options: ArmnnOptions) -> Path:
     """For a network and these very libraries: kernels of another driver are refused, and Arm NN does not survive that."""
-    mali = probe_mali(Tree(), ())
-    files = [Path(name) for name in sorted({*mali.libraries, *mali.delegates, options.library})]
-    stamps = [f"{file}-{file.stat().st_size}-{file.stat().st_mtime_ns}" for file in files if file.is_file()]
+    stamps = [f"{file}-{file.stat().st_size}-{file.stat().st_mtime_ns}" for file in loaded_files(options.library) if file.is_file()]
     return engine_folder(settings, f"armnn-{hashlib.sha256(''.join(stamps).encode()).hexdigest()[:12]}")
