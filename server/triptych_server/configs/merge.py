@@ -1,6 +1,9 @@
 """Lay a hardware profile's fragment over a model's plain-CPU config."""
 
+from google.protobuf.message import Message
 from tritonclient.grpc.model_config_pb2 import ModelConfig
+
+from triptych_server.configs.fields import is_map
 
 RUNTIME_FIELDS = ("parameters", "optimization", "default_model_filename")
 """Settings that mean something to one backend only."""
@@ -22,17 +25,12 @@ def merge_config(base: ModelConfig, *fragments: ModelConfig) -> ModelConfig:
     return merged
 
 
-def _replace_lists(target: object, fragment: object) -> None:
+def _replace_lists(target: Message, fragment: Message) -> None:
     """Clear every list of `target` that `fragment` sets, at any depth: MergeFrom would append to it."""
-    for field, value in fragment.ListFields():  # type: ignore[attr-defined]
-        if _is_map(field):
+    for field, value in fragment.ListFields():
+        if is_map(field):
             continue
         if field.is_repeated:
-            target.ClearField(field.name)  # type: ignore[attr-defined]
-        elif field.message_type and target.HasField(field.name):  # type: ignore[attr-defined]
+            target.ClearField(field.name)
+        elif field.message_type and target.HasField(field.name):
             _replace_lists(getattr(target, field.name), value)
-
-
-def _is_map(field: object) -> bool:
-    message = field.message_type  # type: ignore[attr-defined]
-    return bool(message and message.GetOptions().map_entry)

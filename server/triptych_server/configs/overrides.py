@@ -7,8 +7,9 @@ from typing import Self
 
 from tritonclient.grpc.model_config_pb2 import ModelConfig, ModelInstanceGroup
 
-from triptych_server.configs.read import parameters_of
+from triptych_server.configs.read import OUR_RUNTIME, parameters_of
 from triptych_server.errors import ConfigError
+from triptych_server.sessions.accelerator_parameters import ignored_natively
 from triptych_server.sessions.engine_cache import graph_name
 
 Devices = tuple[int, ...]
@@ -49,11 +50,14 @@ class Overrides:
         devices = self.place.get(config.name, self.device_ids)
         if devices and not _put_on(changed, devices) and config.name in self.place:
             raise ConfigError(f"{config.name} runs on no GPU in this profile, so it cannot be placed on device {devices[0]}")
-        for key, value in self.parameters.get(config.backend, {}).items():
+        parameters = self.parameters.get(config.backend, {})
+        for key, value in parameters.items():
             changed.parameters[key].string_value = value
+        if ignored_natively(config.backend, parameters):
+            changed.runtime = OUR_RUNTIME
         for accelerator in changed.optimization.execution_accelerators.gpu_execution_accelerator:
             for key, value in self.accelerator.get(accelerator.name, {}).items():
-                accelerator.parameters[key] = value.replace(GRAPH, graph_name(config.name, graph)) if graph else value
+                accelerator.parameters[key] = value.replace(GRAPH, graph_name(config.name, graph)) if graph and GRAPH in value else value
         return changed
 
     def check(self, configs: Iterable[ModelConfig]) -> None:

@@ -9,6 +9,9 @@ from tritonclient.grpc.model_config_pb2 import ModelConfig
 from triptych_server.configs.nearest import did_you_mean
 from triptych_server.errors import ConfigError
 
+OUR_RUNTIME = "model.py"
+"""The value of `runtime` that keeps Triton from taking a native backend of the same name."""
+
 _UNKNOWN = re.compile(r'^(\d+):(\d+) : (?:.*: )?(?:Message|Enum) type "([\w.]+)" has no (field|value) named "?(\w+)"?\.?$')
 
 

@@ -16,7 +16,7 @@ from typing import Self
 import platformdirs
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
-from triptych_server.configs.read import profile_config
+from triptych_server.configs.read import OUR_RUNTIME, profile_config
 from triptych_server.disk import with_room
 from triptych_server.engine.backend_directory import build_backend_directory
 from triptych_server.engine.child import end_group, start_child
@@ -127,7 +127,7 @@ class Engine:
             if self._servable.left_out:
                 self._say_left_out()
             triton = find_triton(self.options.triton)
-            self._overrides = with_kept_engines(self.options.overrides, triton)
+            self._overrides = with_kept_engines(self.options.overrides, triton, self.options.repository)
             self._start_triton(triton, time.monotonic() + self.options.start_timeout)
             if self._note:
                 self._note.serving(self.http_url, self.control_headers, self.options.profile, self._overrides)
@@ -214,13 +214,22 @@ class Engine:
             raise EngineError(f"the server was not started: {error}") from None
         self._cleanup.callback(self._note.remove)
 
-    def _find_overridden(self) -> dict[str, ModelConfig | None]:
-        """What is to be loaded with another config than its folder's, and None for what needs such a model; in the order of loading."""
-        overrides, repository = self._overrides, self.options.repository
+    def _configs(self) -> dict[str, ModelConfig]:
+        """By model, what the profile says, without those that cannot be read."""
         configs = {}
         for folder in self._servable.models:
             with contextlib.suppress(ConfigError):  # Triton is to say what is wrong with it
                 configs[folder.name] = profile_config(folder, self.options.profile)
+        return configs
+
+    def _kept_ours(self) -> set[str]:
+        """The backends that some model wants ours of, by its `runtime`, wherever Triton has its own: all models of them get ours then."""
+        configs = [*self._configs().values(), *filter(None, self._overridden.values())]
+        return {config.backend for config in configs if config.runtime == OUR_RUNTIME}
+
+    def _find_overridden(self) -> dict[str, ModelConfig | None]:
+        """What is to be loaded with another config than its folder's, and None for what needs such a model; in the order of loading."""
+        overrides, repository, configs = self._overrides, self.options.repository, self._configs()
         overrides.check(configs.values())
         graphs = {folder.name: folder / "1" / "model.onnx" for folder in self._servable.models}
         changed = {name: applied for name, config in configs.items() if (applied := overrides.applied(config, graphs[name])) != config}
@@ -237,7 +246,7 @@ class Engine:
         backends, staging = scratch / "backends", self._note.engine.staging if self._note else scratch / "staging"
         backends.mkdir()
         staging.mkdir(exist_ok=True)
-        build_backend_directory(backends, triton, self.options.repository.backends)
+        build_backend_directory(backends, triton, self.options.repository.backends, self._kept_ours())
         self._log = TritonLog(self.options.log_file or self._default_log(), self.options.log_bytes)
         self._launched.callback(self._log.close)
         first = [name for name in self.models if name not in self._overridden]

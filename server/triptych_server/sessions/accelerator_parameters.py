@@ -5,6 +5,8 @@ carry addresses of memory or functions of a program (streams, allocators, models
 missing everywhere because the instance group sets it.
 """
 
+from collections.abc import Iterable
+
 CUDA = frozenset(
     {
         "arena_extend_strategy",
@@ -150,5 +152,13 @@ OPENVINO_NATIVE = frozenset(
 )
 """`parameters` that the native openvino backend reads (TARGET_DEVICE since 25.10); it ignores any other key."""
 
+NATIVELY = {"openvino": OPENVINO_NATIVE, "onnxruntime": ONNXRUNTIME | CUDA_IN_PARAMETERS.keys()}
+"""By backend, what Triton's own of that name reads."""
+
 HARMLESS_NATIVELY = frozenset({"allow_fallback", "static_batches", "device_ids"})
 """`parameters` of our backends that a native one may ignore: the answers stay the same."""
+
+
+def ignored_natively(backend: str, given: Iterable[str]) -> frozenset[str]:
+    """Those of the `parameters` that mean something to our backend, and that Triton's own of that name would ignore without a word."""
+    return frozenset(given) - NATIVELY[backend] - HARMLESS_NATIVELY if backend in NATIVELY else frozenset()

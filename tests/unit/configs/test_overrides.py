@@ -54,6 +54,12 @@ def test_parameters_go_to_their_backend_and_accelerator():
     assert dict(accelerator.parameters) == {"migraphx_fp16_enable": "1"}
 
 
+def test_what_a_native_backend_would_ignore_keeps_ours():
+    ours, either = (Overrides(parameters={"openvino": {key: "f32"}}) for key in ("INFERENCE_PRECISION_HINT", "NUM_STREAMS"))
+    assert ours.applied(config(OPENVINO)).runtime == "model.py"
+    assert either.applied(config(OPENVINO)).runtime == Overrides().applied(config(OPENVINO)).runtime == ""
+
+
 @pytest.mark.parametrize(
     ("overrides", "text", "message"),
     [

@@ -55,3 +55,12 @@ def test_native_backends_win_over_ours_and_ours_fill_the_gaps(tmp_path):
     assert (target / "openvino" / "model.py").exists()
     assert {file.name for file in (target / "python").iterdir()} >= {"libtriton_python.so", "triton_python_backend_stub"}
     assert not any(file.is_symlink() for file in (target / "python").iterdir())
+
+
+def test_a_backend_that_a_config_keeps_ours_of_is_ours_alone(tmp_path):
+    triton = find_triton(lay_out(tmp_path / "triton", native=["onnxruntime", "openvino"]))
+    target = tmp_path / "merged"
+    target.mkdir()
+    build_backend_directory(target, triton, Repository.locate().backends, {"openvino"})
+    assert (target / "openvino" / "model.py").exists() and not (target / "openvino" / "libtriton_openvino.so").exists()
+    assert (target / "onnxruntime" / "libtriton_onnxruntime.so").exists()

@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Mapping
 
 from triptych_server.configs.lint.finding import Finding
-from triptych_server.configs.lint.subject import OUR_RUNTIME, Everything, Subject
+from triptych_server.configs.lint.subject import Everything, Subject
 from triptych_server.configs.nearest import did_you_mean
+from triptych_server.configs.read import OUR_RUNTIME
 from triptych_server.sessions import accelerator_parameters as tables
 
 GPU = "optimization.execution_accelerators.gpu_execution_accelerator"

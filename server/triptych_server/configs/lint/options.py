@@ -26,9 +26,6 @@ CHECKS: dict[str, tuple[Callable[[SessionSettings], object], ...]] = {
 }
 """What a session itself asks of its settings before it needs its runtime."""
 
-NATIVELY = {"openvino": tables.OPENVINO_NATIVE, "onnxruntime": tables.ONNXRUNTIME | tables.CUDA_IN_PARAMETERS.keys()}
-"""What Triton's own backends of these names read; they ignore the rest without a word."""
-
 
 def options(subject: Subject, everything: Everything) -> Iterator[Finding]:
     """Typos first; contradictions where there are none."""
@@ -40,8 +37,8 @@ def options(subject: Subject, everything: Everything) -> Iterator[Finding]:
     for key in unknown:
         near = did_you_mean(key, known)
         yield subject.finding(f"parameters[{key}]", repr(key), f"a parameter of the {backend} backend", f"drop or rename it{near}")
-    if backend in NATIVELY and subject.may_run_natively:
-        for key in sorted((given.keys() & known) - NATIVELY[backend] - tables.HARMLESS_NATIVELY):
+    if subject.may_run_natively:
+        for key in sorted(tables.ignored_natively(backend, given.keys() & known)):
             yield subject.finding(f"parameters[{key}]", repr(key), f"what Triton's own {backend} backend reads too", OURS_ALONE)
     if not unknown and not any(accelerators(subject, everything)):
         yield from _contradictions(subject)

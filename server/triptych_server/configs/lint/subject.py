@@ -8,10 +8,8 @@ from tritonclient.grpc.model_config_pb2 import ModelConfig
 
 from triptych_server.configs.lint.finding import Finding
 from triptych_server.configs.profiles import DEFAULT_PROFILE
+from triptych_server.configs.read import OUR_RUNTIME
 from triptych_server.configs.source import Place
-
-OUR_RUNTIME = "model.py"
-"""The value of `runtime` that keeps Triton from taking a native backend of the same name."""
 
 
 @dataclass(frozen=True, slots=True)
