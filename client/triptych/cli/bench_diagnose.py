@@ -40,7 +40,7 @@ def diagnose(
     """Find the bottleneck: the runtime alone, the backend, gRPC, the ensemble; each as a share of the one before, and what to change."""
     with server_side():
         from triptych_server.benchmark.diagnosis.diagnose import Diagnosis, check_target
-        from triptych_server.benchmark.diagnosis.ladder import ladder
+        from triptych_server.benchmark.diagnosis.ladder import ladder, summary
         from triptych_server.benchmark.diagnosis.rules import findings
         from triptych_server.configs.profiles import profile_names
         from triptych_server.hardware.recommend import AUTO, recommended_profile
@@ -57,11 +57,11 @@ def diagnose(
         rungs, found = ladder(figures), findings(figures)
     if as_json:
         limits = asdict(figures.limits) if figures.limits else None
-        content = {"reached": _reached(figures), "limits": limits, "ladder": [asdict(each) for each in rungs]}
+        content = {"reached": figures.reached, "limits": limits, "ladder": [asdict(each) for each in rungs]}
         content |= {"findings": [asdict(each) for each in found], "figures": asdict(figures)}
         typer.echo(json.dumps(content, indent=2))
     else:
-        _print(figures, rungs, found)
+        _print(figures, summary(figures), rungs, found)
 
 
 @contextlib.contextmanager
@@ -83,12 +83,7 @@ def _say(sentence: str) -> None:
     err().print(sentence, markup=False, soft_wrap=True)
 
 
-def _reached(figures: "Figures") -> float | None:
-    """The share of the physical limit."""
-    return figures.many.rate / figures.limits.throughput if figures.limits else None
-
-
-def _print(figures: "Figures", rungs: "list[Rung]", found: "list[Finding]") -> None:
+def _print(figures: "Figures", summary: str, rungs: "list[Rung]", found: "list[Finding]") -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in ("part", "step"):
         table.add_column(title, overflow="fold")
@@ -101,13 +96,8 @@ def _print(figures: "Figures", rungs: "list[Rung]", found: "list[Finding]") -> N
         table.add_row(Text(each.part if each.part != last else ""), Text(each.name), *cells)
         last = each.part
     out().print(table)
-    if figures.limits and figures.is_ensemble:
-        alone = figures.limits.latency_ms / figures.lone.p50_ms
-        typer.echo(
-            f"\n{figures.target} reaches {_reached(figures):.2f} of this machine's limit, {figures.limits.throughput:.1f} per second: "
-            "every core busy in its parts, and nothing else. "
-            f"A lone request reaches {alone:.2f} of its own, {figures.limits.latency_ms:.1f} ms."
-        )
+    if figures.is_ensemble:
+        typer.echo(f"\n{summary}")
     typer.echo()
     for finding in found:
         typer.echo(f"- {finding.sentence}")

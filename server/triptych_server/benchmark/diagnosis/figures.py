@@ -131,6 +131,16 @@ class Figures:
         return sum(step.cpu_ms for step in self.steps) + sum(each.each * each.full.cpu_ms for each in self.networks if each.full)
 
     @property
+    def reached(self) -> float | None:
+        """The share of the limit in throughput; None where the limit is not known."""
+        return self.many.rate / self.limits.throughput if self.limits else None
+
+    @property
+    def client_cpu_ms(self) -> float:
+        """CPU milliseconds that this client spends on one request."""
+        return 1e3 * self.many.client_share / self.many.rate
+
+    @property
     def others_share(self) -> float:
         """What unrelated processes took of the machine, in the worst measurement."""
         machines = (seen.machine.others_share for seen in self._loads() if seen.machine)

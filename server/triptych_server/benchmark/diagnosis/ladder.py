@@ -34,6 +34,26 @@ def ladder(figures: Figures) -> list[Rung]:
     return rungs + _shared(_whole(figures))
 
 
+def summary(figures: Figures) -> str:
+    """What of this machine's limit the whole reaches, in speed where the machine was quiet, and in CPU time."""
+    sentences, limits, machine = [], figures.limits, figures.many.machine
+    if limits is None or figures.reached is None:
+        return f"The limit of {figures.target} is not known: a part of it could not be measured alone."
+    if figures.is_quiet:
+        sentences.append(
+            f"{figures.target} reaches {figures.reached:.2f} of this machine's limit, {limits.throughput:.1f} per second with its parts "
+            f"and nothing else, and {limits.latency_ms / figures.lone.p50_ms:.2f} of that of a lone request, {limits.latency_ms:.1f} ms."
+        )
+    if machine is not None and figures.cpu_ms is not None:
+        spent = sum(machine.cpu_ms.values())
+        sentences.append(
+            f"A request takes {spent:.1f} ms of CPU in the server and {figures.client_cpu_ms:.1f} in this client; its parts alone take "
+            f"{figures.cpu_ms:.1f}, {figures.cpu_ms / (spent + figures.client_cpu_ms):.2f} of that, and {machine.idle_share:.0%} of the "
+            "cores are idle."
+        )
+    return " ".join(sentences)
+
+
 def _step(step: FirstStep) -> list[Rung]:
     name = step.settings.name
     alone = Rung(name, f"its function alone, on {step.cores} cores", step.rate, step.cpu_ms, step.cpu_ms)

@@ -77,8 +77,8 @@ def message_size(figures: Figures) -> Iterator[Finding]:
             yield Finding(
                 "message_size",
                 f"Asking {own.name} with tensors in the messages ({network.request_bytes / 1e3:.0f} kB there, "
-                f"{network.answer_bytes / 1e3:.0f} kB back) gives {share:.2f} of what shared memory gives, {lone:.2f} for a lone "
-                "request: send encoded pictures to the ensemble, ask for the outputs that you need, or use system shared memory on the same machine.",
+                f"{network.answer_bytes / 1e3:.0f} kB back) gives {share:.2f} of what shared memory gives, {lone:.2f} for a lone request: "
+                "send encoded pictures to the ensemble, ask for the outputs that you need, or use system shared memory on this machine.",
             )
 
 
