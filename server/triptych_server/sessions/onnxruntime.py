@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from triptych_server.errors import DeviceError, RuntimeMissingError
-from triptych_server.sessions.engine_cache import engine_folder
+from triptych_server.sessions.compiler_release import migraphx_release, tensorrt_release
+from triptych_server.sessions.engine_cache import discard_damaged, engine_folder
 from triptych_server.sessions.graph_rewrites import rewritten_for_migraphx
 from triptych_server.sessions.onnxruntime_options import session_options, static_batches
 from triptych_server.sessions.protocol import Arrays, Device, SessionSettings, TensorSpec
@@ -31,6 +32,8 @@ CACHE_FOLDERS = {
     MIGRAPHX: {"migraphx_model_cache_dir": ""},
 }
 """Options that name a folder for what was compiled, and the option that switches each on (none: it always is)."""
+
+COMPILER_RELEASES = {TENSORRT: tensorrt_release, MIGRAPHX: migraphx_release}
 
 SWITCHED_ON = {"1", "true", "True"}
 
@@ -59,7 +62,7 @@ class OnnxRuntimeSession:
         self._sizes = static_batches(settings)
         given = [(item.name, _with_cache(item, settings, ort.__version__)) for item in providers if item.name in there]
         with _prepared(settings.graph, given[0][0]) as graph:
-            self._sessions = {size: _open(ort, settings, graph, given, size) for size in self._sizes or (None,)}
+            self._sessions = {size: _open_whole(ort, settings, graph, given, size) for size in self._sizes or (None,)}
         first = next(iter(self._sessions.values()))
         self._running = threading.Lock()
         self.inputs, self.outputs = (tuple(map(self._spec, nodes)) for nodes in (first.get_inputs(), first.get_outputs()))
@@ -95,6 +98,16 @@ def _open(ort: Any, settings: SessionSettings, graph: Path, providers: list[tupl
     return session
 
 
+def _open_whole(ort: Any, settings: SessionSettings, graph: Path, providers: list[tuple[str, dict[str, str]]], size: int | None) -> Any:
+    """As `_open`, without the engines that TensorRT cannot read. MIGraphX compiles anew by itself then."""
+    while True:
+        try:
+            return _open(ort, settings, graph, providers, size)
+        except Exception as error:  # onnxruntime has no common base class for its own errors
+            if not discard_damaged(error):  # each time it is a file less
+                raise
+
+
 @contextmanager
 def _prepared(graph: Path, provider: str) -> Iterator[Path]:
     """The file to open with a provider."""
@@ -110,7 +123,8 @@ def _with_cache(provider: Provider, settings: SessionSettings, release: str) -> 
     options = dict(provider.options)
     wanted = [name for name, switch in CACHE_FOLDERS.get(provider.name, {}).items() if not switch or options.get(switch) in SWITCHED_ON]
     if missing := [name for name in wanted if name not in options]:
-        folder = engine_folder(settings, f"{provider.short_name}-{release}")
+        compiler = COMPILER_RELEASES[provider.name]()
+        folder = engine_folder(settings, f"{provider.short_name}-{compiler}-onnxruntime-{release}")
         options.update({name: str(folder.parent if name == TIMINGS else folder) for name in missing})
     return options
 

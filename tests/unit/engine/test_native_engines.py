@@ -1,5 +1,6 @@
 """TensorRT's engines of Triton's native backend are kept where they survive a restart."""
 
+import os
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -7,6 +8,7 @@ from triptych_server.configs.overrides import Overrides
 from triptych_server.configs.read import parse_config
 from triptych_server.engine.native_engines import NATIVE, with_kept_engines
 from triptych_server.hardware.tree import Tree
+from triptych_server.sessions.engine_cache import graph_name
 
 TENSORRT = """name: "net" backend: "onnxruntime" instance_group [ { kind: KIND_GPU count: 1 } ]
 optimization { execution_accelerators { gpu_execution_accelerator { name: "tensorrt" } } }"""
@@ -20,6 +22,11 @@ def triton(tmp_path: Path, *, native: bool):
     return SimpleNamespace(backends=tmp_path / "backends")
 
 
+def repository(tmp_path: Path):
+    (tmp_path / "networks" / "net" / "1").mkdir(parents=True, exist_ok=True)
+    return SimpleNamespace(networks=tmp_path / "networks")
+
+
 def options_of(overrides, graph):
     config = overrides.applied(parse_config(TENSORRT, "test"), graph)
     (accelerator,) = config.optimization.execution_accelerators.gpu_execution_accelerator
@@ -28,7 +35,9 @@ def options_of(overrides, graph):
 
 def test_the_native_backend_is_told_a_folder(tmp_path):
     environment = {"TRT_VERSION": "10.13.2"}
-    overrides = with_kept_engines(Overrides(), triton(tmp_path, native=True), tmp_path / "engines", Tree(tmp_path), environment)
+    overrides = with_kept_engines(
+        Overrides(), triton(tmp_path, native=True), repository(tmp_path), tmp_path / "engines", Tree(tmp_path), environment
+    )
     folder = tmp_path / "engines" / "tensorrt-10.13.2" / "gpu"
     assert folder.is_dir()
     graph = tmp_path / "model.onnx"
@@ -42,9 +51,25 @@ def test_the_native_backend_is_told_a_folder(tmp_path):
 
 def test_a_folder_of_ones_own_stays(tmp_path):
     own = Overrides(accelerator={"tensorrt": {"trt_engine_cache_path": "/mine"}})
-    found = with_kept_engines(own, triton(tmp_path, native=True), tmp_path / "engines", Tree(tmp_path), {})
+    found = with_kept_engines(own, triton(tmp_path, native=True), repository(tmp_path), tmp_path / "engines", Tree(tmp_path), {})
     assert found.accelerator["tensorrt"]["trt_engine_cache_path"] == "/mine"
 
 
 def test_our_own_backend_needs_none(tmp_path):
-    assert with_kept_engines(Overrides(), triton(tmp_path, native=False), tmp_path / "engines", Tree(tmp_path), {}) == Overrides()
+    assert (
+        with_kept_engines(Overrides(), triton(tmp_path, native=False), repository(tmp_path), tmp_path / "engines", Tree(tmp_path), {})
+        == Overrides()
+    )
+
+
+def test_engines_that_were_not_used_for_long_go_at_a_start(tmp_path):
+    folder, served = tmp_path / "engines" / "tensorrt-10.13.2" / "gpu", repository(tmp_path)
+    graph = served.networks / "net" / "1" / "model.onnx"
+    graph.write_text("served")
+    engines = [graph_name("net", graph), *(f"net-{number:012x}" for number in range(5))]
+    for age, name in enumerate(reversed(engines)):
+        (folder / name).mkdir(parents=True)
+        os.utime(folder / name, (age, age))
+    os.utime(folder / engines[0], (-1, -1))  # compiled before all others, and in use
+    with_kept_engines(Overrides(), triton(tmp_path, native=True), served, tmp_path / "engines", Tree(tmp_path), {"TRT_VERSION": "10.13.2"})
+    assert {each.name for each in folder.iterdir()} == set(engines[:4])

@@ -1,6 +1,5 @@
 """MIGraphX's session as far as there is no AMD GPU: a stand-in for onnxruntime grants the provider by name and computes on the CPU."""
 
-from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,11 +8,9 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from triptych_server.errors import ConfigError, DeviceError, InvalidInputError
-from triptych_server.hardware.tree import Tree
+from triptych_server.errors import ConfigError, InvalidInputError
 from triptych_server.sessions import SessionSettings
 from triptych_server.sessions import onnxruntime as session
-from triptych_server.sessions.engine_cache import engine_folder, gpu_names
 from triptych_server.sessions.graph_rewrites import expand_prelu, pad_apart, rewritten_for_migraphx
 from triptych_server.sessions.parameters import Parameters
 from triptych_server.sessions.protocol import Accelerator
@@ -106,7 +103,7 @@ def test_compiled_programs_are_kept(graph, opened, tmp_path):
     session.open_session(migraphx(graph)).close()
     (name, options), _ = opened[0][1]
     assert name == "MIGraphXExecutionProvider"
-    folder = tmp_path / "cache" / "triptych" / "engines" / "migraphx-1.27.1" / "gpu"
+    folder = tmp_path / "cache" / "triptych" / "engines" / "migraphx-unknown-onnxruntime-1.27.1" / "gpu"
     assert options["migraphx_model_cache_dir"].startswith(f"{folder}/net-")
     session.open_session(migraphx(graph, migraphx_model_cache_dir="/elsewhere")).close()
     assert opened[-1][1][0][1]["migraphx_model_cache_dir"] == "/elsewhere"
@@ -125,27 +122,3 @@ def test_a_graph_without_such_nodes_is_opened_as_it_is(graph):
     onnx.save(model, str(graph))
     with rewritten_for_migraphx(graph) as file:
         assert file == graph
-
-
-def test_engines_are_kept_by_release_gpu_and_graph(graph, tmp_path):
-    settings = migraphx(graph)
-    root = tmp_path / "engines"
-    first = engine_folder(settings, "tensorrt-1.31.1", root, Tree(tmp_path))
-    assert first == engine_folder(settings, "tensorrt-1.31.1", root, Tree(tmp_path)) and first.is_dir()
-    assert engine_folder(settings, "tensorrt-1.32.0", root, Tree(tmp_path)) != first
-    assert engine_folder(replace(settings, model="net__next"), "tensorrt-1.31.1", root, Tree(tmp_path)) == first  # on trial
-    graph.write_bytes(graph.read_bytes() + b"\0")
-    assert engine_folder(settings, "tensorrt-1.31.1", root, Tree(tmp_path)).name != first.name
-
-
-def test_the_gpus_name_the_folder(tmp_path):
-    information = tmp_path / "proc" / "driver" / "nvidia" / "gpus" / "0000:01:00.0" / "information"
-    information.parent.mkdir(parents=True)
-    information.write_text("Model: \t\t NVIDIA GeForce RTX 3090\nIRQ:  11\n")
-    assert gpu_names(Tree(tmp_path)) == "NVIDIA-GeForce-RTX-3090"
-
-
-def test_engines_that_cannot_be_kept_are_an_error(graph, tmp_path):
-    (tmp_path / "engines").write_text("a file in the way")
-    with pytest.raises(DeviceError, match="cannot be kept in .*; make it writable, or set XDG_CACHE_HOME"):
-        engine_folder(migraphx(graph), "tensorrt-1.31.1", tmp_path / "engines", Tree(tmp_path))
