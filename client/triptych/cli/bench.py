@@ -5,6 +5,8 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from triptych.cli import bench_compare, bench_diagnose, bench_run
+
 DEFAULT = "run"
 
 
@@ -20,4 +22,8 @@ class DefaultGroup(TyperGroup):
 
 def build() -> typer.Typer:
     """The group of commands."""
-    return typer.Typer(name="bench", cls=DefaultGroup, help="Measure: how fast, where the limit is, what got worse.")
+    app = typer.Typer(name="bench", cls=DefaultGroup, help="Measure: how fast, where the limit is, what got worse.")
+    app.command()(bench_run.run)
+    app.command()(bench_compare.compare)
+    app.command()(bench_diagnose.diagnose)
+    return app

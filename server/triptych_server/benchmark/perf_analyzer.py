@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -34,8 +35,9 @@ class PerfLoad:
     """Either `concurrency` requests in flight or `rate` requests per second with Poisson arrivals, of batch 1, in windows of `window_ms`.
 
     `stability` is how many percent the highest of three windows may be above the lowest, in throughput and in mean latency; up to
-    `most_windows` are taken until that is so. None: the first three windows, whatever they show. `input_data` is a file in perf_analyzer's
-    JSON (None: random tensors); `shared_memory`: tensors travel through system shared memory, on the server's machine only.
+    `most_windows` are taken until that is so. None: the first three windows, whatever they show. `write_input` writes perf_analyzer's JSON
+    into a folder, anew for each call of the program, or answers None for random tensors, as without it. `shared_memory`: tensors travel
+    through system shared memory, on the server's machine only.
     """
 
     concurrency: int | None = None
@@ -43,7 +45,7 @@ class PerfLoad:
     window_ms: int = 2000
     stability: float | None = None
     most_windows: int = 6
-    input_data: Path | None = None
+    write_input: Callable[[Path], Path | None] | None = None
     shared_memory: bool = False
 
     def __post_init__(self) -> None:
@@ -54,8 +56,8 @@ class PerfLoad:
         if self.most_windows < WINDOWS:
             raise ConfigError(f"at most {self.most_windows} windows; perf_analyzer needs {WINDOWS}")
 
-    def arguments(self) -> list[str]:
-        """As perf_analyzer takes them."""
+    def arguments(self, folder: Path) -> list[str]:
+        """As perf_analyzer takes them; input data are written into the folder."""
         given = ["--measurement-interval", str(self.window_ms)]
         if self.concurrency is not None:
             given += ["--concurrency-range", str(self.concurrency)]
@@ -65,7 +67,8 @@ class PerfLoad:
             given += ["--stability-percentage", "999"]  # any three windows count as stable
         else:
             given += ["--stability-percentage", f"{self.stability:g}", "--max-trials", str(self.most_windows)]
-        given += ["--input-data", str(self.input_data)] if self.input_data else []
+        data = self.write_input(folder) if self.write_input else None
+        given += ["--input-data", str(data)] if data else []
         return given + (["--shared-memory", "system"] if self.shared_memory else [])
 
 
@@ -99,6 +102,11 @@ class PerfAnalyzer:
             return ""
         return next((line.strip() for line in said.splitlines() if "Perf Analyzer Version" in line), "")
 
+    @property
+    def source(self) -> str:
+        """Which one it is, for a report."""
+        return f"from {WHEEL}" if self.libraries else f"{self.program}: {self.version()}"
+
     def run(self, model: str, url: str, concurrency: int, window_ms: int) -> PerfReport:
         """Keep `concurrency` requests with random tensors in flight for three windows and no more; for what repeats by itself."""
         return self.measure(model, url, PerfLoad(concurrency=concurrency, window_ms=window_ms))
@@ -123,7 +131,7 @@ class PerfAnalyzer:
     def _measured(self, model: str, url: str, load: PerfLoad) -> PerfReport:
         with TemporaryDirectory() as folder:
             report = Path(folder) / "report.csv"
-            arguments = ["-m", model, "-i", "grpc", "-u", url, "--async", "-f", str(report), *load.arguments()]
+            arguments = ["-m", model, "-i", "grpc", "-u", url, "--async", "-f", str(report), *load.arguments(Path(folder))]
             windows = WINDOWS if load.stability is None else load.most_windows
             self._execute(arguments, timeout=60 + 4 * windows * load.window_ms / 1000)
             return PerfReport.parse(report.read_text())

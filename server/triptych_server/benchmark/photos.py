@@ -12,8 +12,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from triptych_server.errors import ConfigError
+
 LONG_SIDE = 1440
 QUALITY = 80
+MOST = 48  # more would be held in memory by each process that sends them
 MINIMUM = 12  # fewer would let caches and one odd picture speak for all
 
 
@@ -50,6 +53,14 @@ def load_corpus(photos: Path | None) -> Corpus:
     if len(paths) >= MINIMUM:
         return Corpus("real photos", tuple(encode(Image.open(path)) for path in paths))
     return Corpus("drawn pictures", tuple(encode(drawn_picture(seed)) for seed in range(MINIMUM)))
+
+
+def own_corpus(folder: Path) -> Corpus:
+    """The JPEGs of a folder, MOST of them at most, as previews. ConfigError when there are too few, instead of drawing some."""
+    paths = sorted(file for file in folder.iterdir() if file.suffix.lower() in {".jpg", ".jpeg"})
+    if len(paths) < MINIMUM:
+        raise ConfigError(f"{folder} holds {len(paths)} JPEGs, expected at least {MINIMUM}; without a folder, pictures are drawn")
+    return Corpus("photos of a folder, as previews of 1440 px", tuple(encode(Image.open(path)) for path in paths[:MOST]))
 
 
 def encode(picture: Image.Image) -> bytes:
