@@ -231,7 +231,9 @@ def test_what_a_killed_change_left_in_the_server_is_cleared(models, tmp_path, ph
         assert subprocess.run(command, check=False, timeout=200).returncode == -signal.SIGKILL
         assert (repository.root / FOLDER / JOURNAL).exists()
         assert len(client.embed_image(photo)) == LARGE.embed_dim
-        assert use_any(models["small"], repository).swapped == 1
+        with Traffic(engine.grpc_url, photo, kinds=("image", "text")) as traffic:
+            assert use_any(models["small"], repository).swapped == 1
+        assert traffic.errors == []
         assert client.embed_image(photo) @ before > 0.9999
         assert not [name for name, state in index(engine).items() if name.endswith(ON_TRIAL) and state == "READY"]
     assert not list(repository.root.rglob("*.old-*"))

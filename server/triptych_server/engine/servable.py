@@ -33,7 +33,7 @@ class Servable:
 def find_servable(repository: Repository) -> Servable:
     """Sort the models by whether their weights, and those of every model they need, are in place."""
     folders = {folder.name: folder for folder in repository.models()}
-    needed = {name: needs(folder) & set(folders) for name, folder in folders.items()}
+    needed = needs_of_all(repository)
     left_out = {}
     for name in folders:
         if files := repository.missing_weights(*closure(name, needed)):
@@ -54,6 +54,12 @@ def needs(folder: Path) -> set[str]:
     return {step.model_name for step in config.ensemble_scheduling.step} | called
 
 
+def needs_of_all(repository: Repository) -> dict[str, set[str]]:
+    """What each model of a repository needs there."""
+    folders = {folder.name: folder for folder in repository.models()}
+    return {name: needs(folder) & set(folders) for name, folder in folders.items()}
+
+
 def closure(name: str, needed: Mapping[str, Set[str]]) -> set[str]:
     """A model and all that it needs, however indirectly."""
     found, open_names = set[str](), {name}
@@ -65,10 +71,10 @@ def closure(name: str, needed: Mapping[str, Set[str]]) -> set[str]:
 
 def all_needed(repository: Repository, name: str) -> set[str]:
     """A model and all that it needs."""
-    folders = {folder.name: folder for folder in repository.models()}
-    return closure(name, {each: needs(folder) & set(folders) for each, folder in folders.items()})
+    return closure(name, needs_of_all(repository))
 
 
 def in_order(repository: Repository, models: Iterable[str]) -> list[str]:
     """Those that others need first."""
-    return sorted(models, key=lambda name: (len(all_needed(repository, name)), name))
+    needed = needs_of_all(repository)
+    return sorted(models, key=lambda name: (len(closure(name, needed)), name))

@@ -7,17 +7,20 @@ the old models are unloaded, the new ones loaded under their own names, which no
 
 import contextlib
 import logging
+import shutil
 from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
+from triptych_server.disk import is_full
 from triptych_server.engine.control import ControlApi
 from triptych_server.engine.running import RunningEngine
-from triptych_server.engine.servable import all_needed, find_servable, in_order, needs
+from triptych_server.engine.servable import all_needed, closure, find_servable, in_order, needs_of_all
 from triptych_server.errors import EngineError, ModelImportError
-from triptych_server.models.trial import ON_TRIAL, Trial
+from triptych_server.models.trial import Trial, free_suffix, is_on_trial, own_names
 from triptych_server.repository import Repository
 
 _logger = logging.getLogger(__name__)
@@ -28,7 +31,8 @@ class Swap:
     """One engine's change from the models that it has loaded to those of `trial`.
 
     `models` come in the order in which they can be loaded; `ensembles` are those among them that clients call, `before` what answered
-    before the change. At most two copies of a network are loaded at a time.
+    before the change, `left` what a change that was killed left behind it, from which ensembles may answer: callers first. At most two
+    copies of a network are loaded at a time, or three where something was left.
     """
 
     control: ControlApi
@@ -36,6 +40,7 @@ class Swap:
     models: Sequence[str]
     ensembles: Sequence[str]
     before: Set[str]
+    left: Sequence[str] = ()
     pointed: dict[str, ModelConfig] = field(default_factory=dict, init=False)  # ensembles that were pointed at the trial, and how
     redirected: set[str] = field(default_factory=set, init=False)  # those whose steps are on trial now
     unloaded: list[str] = field(default_factory=list, init=False)  # others that are not what they were, in the order of loading
@@ -46,13 +51,15 @@ class Swap:
         for name in self.models:
             self.on_trial.append(name)
             self.trial.build(name)
-            self.control.load(name + ON_TRIAL)
+            self.control.load(self.trial.name(name))
 
     def switch(self) -> None:
         """Change over; the new files are in the repository now, and the rehearsal went well. EngineError when a step fails."""
         for name in self.ensembles:
             self.pointed[name] = self.trial.redirected(name)
             self._redirect(name)
+        for name in self.left:
+            _discard(self.control, self.trial.folder, name)
         self.unloaded = [name for name in self.models if name not in self.ensembles]
         for name in reversed(self.unloaded):  # who calls others first: its last requests still want to call them
             if name in self.before:
@@ -111,7 +118,7 @@ class Swap:
         for name in reversed(self.on_trial):
             if name not in needed:
                 with contextlib.suppress(EngineError):  # it may be the one that could not be loaded, or the server may have ended
-                    self.control.unload(name + ON_TRIAL)
+                    self.control.unload(self.trial.name(name))
                 self.trial.remove(name)
 
     def load_anew(self, name: str) -> None:
@@ -137,15 +144,15 @@ def rehearsed(engines: Sequence[RunningEngine], repository: Repository, staged: 
         try:
             for engine in engines:
                 url = engine.http_url
-                _tidy(engine, repository)
-                models = affected(repository, staged, {folder.name for folder in staged.models()} if engine.stale else changed)
-                if models:
-                    swaps.append(_swap(engine, repository, staged, models))
+                swap = _swap(engine, repository, staged, changed)
+                if swap.models or swap.left:
+                    swaps.append(swap)
                     touched.append(engine)
-                    swaps[-1].rehearse()
+                    swap.rehearse()
         except (EngineError, OSError) as error:
-            reason = str(error).replace(ON_TRIAL, "")
-            raise ModelImportError(f"the server at {url} cannot load it, the old model stays: {reason}") from error
+            if is_full(error):
+                raise
+            raise ModelImportError(f"the server at {url} cannot load it, the old model stays: {own_names(str(error))}") from error
         for engine in touched:
             engine.mark(stale=True)  # until it is done: should this process be killed, the next change loads everything anew
         try:
@@ -157,7 +164,7 @@ def rehearsed(engines: Sequence[RunningEngine], repository: Repository, staged: 
             for problem in problems:
                 _logger.error("%s", problem)
             if isinstance(error, EngineError):
-                reason = "; ".join([str(error).replace(ON_TRIAL, ""), *problems])
+                reason = "; ".join([own_names(str(error)), *problems])
                 raise ModelImportError(f"a server cannot change over, the old model stays: {reason}") from error
             raise
         for engine in touched:
@@ -167,36 +174,46 @@ def rehearsed(engines: Sequence[RunningEngine], repository: Repository, staged: 
             swap.clear()
 
 
-def _swap(engine: RunningEngine, repository: Repository, staged: Repository, models: Sequence[str]) -> Swap:
+def _swap(engine: RunningEngine, repository: Repository, staged: Repository, changed: Set[str]) -> Swap:
+    """What an engine must load: everything where it is stale. It has nothing left of a killed change then that no ensemble may need."""
+    control, ready = engine.control, engine.control.ready()
+    before, left = ready, _left(engine, repository, ready)
+    if left and engine.stale:
+        before = ready | {folder.name for folder in find_servable(repository).models}  # it may have unloaded some
+    elif left:  # it never came to change over
+        for name in left:
+            _discard(control, engine.staging, name)
+        left = []
+    models = affected(repository, staged, {folder.name for folder in staged.models()} if engine.stale else changed)
     ensembles = [name for name in models if staged.model(name).parent == staged.ensembles]
-    trial = Trial(repository, staged, engine.staging, engine.profile, engine.overrides, models)
-    return Swap(engine.control, trial, models, ensembles, engine.control.ready())
+    trial = Trial(repository, staged, engine.staging, engine.profile, engine.overrides, models, free_suffix(set(left)))
+    return Swap(control, trial, models, ensembles, before, [name for name in left if name not in models])
 
 
-def _tidy(engine: RunningEngine, repository: Repository) -> None:
-    """Set right what a killed change left in an engine: ensembles without models, models on trial."""
-    control = engine.control
-    left = [name.removesuffix(ON_TRIAL) for name in control.ready() if name.endswith(ON_TRIAL)]
-    if not left:
-        return
-    _logger.warning("an earlier change was cut short; loading the models of the server at %s anew", engine.http_url)
-    trial = Trial(repository, repository, engine.staging, engine.profile, engine.overrides, left)
-    served = [folder.name for folder in find_servable(repository).models]
-    swap = Swap(control, trial, (), (), frozenset())
-    if engine.stale:
-        for name in in_order(repository, served):
-            swap.load_anew(name)
-    swap.on_trial = in_order(repository, left)
-    swap.clear()
+def _left(engine: RunningEngine, repository: Repository, ready: Set[str]) -> list[str]:
+    """What a killed change left loaded, callers first: models on trial, and those that were to be served for the first time."""
+    on_trial = {name for name in ready if is_on_trial(name)}
+    if not on_trial:
+        return []
+    _logger.warning("an earlier change was cut short; clearing what it left in the server at %s", engine.http_url)
+    known = {folder.name for folder in repository.models()}
+    new = (known & ready) - {folder.name for folder in find_servable(repository).models} if engine.stale else set()
+    rank = {name: place for place, name in enumerate(in_order(repository, known))}
+    return sorted(on_trial | new, key=lambda name: rank.get(own_names(name), len(rank)), reverse=True)
+
+
+def _discard(control: ControlApi, folder: Path, name: str) -> None:
+    control.unload(name)
+    shutil.rmtree(folder / name, ignore_errors=True)  # of those on trial
 
 
 def affected(repository: Repository, staged: Repository, changed: Set[str]) -> list[str]:
     """The changed models and all that hang on them, those that others need first; without those that lack weights, before and after."""
-    needed = {folder.name: needs(folder) for folder in staged.models()}
+    needed = needs_of_all(staged)
     found = set(changed)
     while more := {name for name, own in needed.items() if own & found} - found:
         found |= more
-    whole = [name for name in found if not _lacking(repository, staged, all_needed(staged, name))]
+    whole = [name for name in found if not _lacking(repository, staged, closure(name, needed))]
     return in_order(staged, whole)
 
 

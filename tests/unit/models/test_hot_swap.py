@@ -9,8 +9,10 @@ from triptych_server.configs.overrides import Overrides
 from triptych_server.engine.running import FoundEngines, RunningEngine, new_note, running_engines
 from triptych_server.engine.servable import in_order
 from triptych_server.errors import DiskSpaceError, EngineError, ModelImportError
-from triptych_server.models import change
-from triptych_server.models.trial import ON_TRIAL
+from triptych_server.models import change, swap
+from triptych_server.models.served_names import ServedName, served_names
+from triptych_server.models.swap import JOURNAL, _Journal
+from triptych_server.models.trial import ON_TRIAL, free_suffix, is_on_trial, own_names
 from triptych_server.repository import Repository
 from triptych_server.repository_lock import locked
 
@@ -35,6 +37,8 @@ class StandInControl:
         self.fail_after = 10**6  # loads that go well
         self.peak = 0
         self.broken: set[str] = set()
+        self.steps: dict[str, set[str]] = {}  # of ensembles that were loaded with a config
+        self.failed: set[str] = set()  # ensembles whose requests would have failed at some time
         self.log: list[str] = []
 
     def load(self, model, config=None):
@@ -44,15 +48,24 @@ class StandInControl:
             raise EngineError(f"{model} could not be loaded: no memory")
         if not config and model.startswith("search_"):
             self.broken.discard(model)
-        if not model.endswith(ON_TRIAL) and model.startswith("clip_"):  # Triton drops the ensembles over a model of another shape
+        if not is_on_trial(model) and model.startswith("clip_"):  # Triton drops the ensembles over a model of another shape
             self.broken |= {name for name in ("search_image", "search_text") if self.loaded.get(name) == ""}
         steps = [step.model_name for step in config.ensemble_scheduling.step] if config else []
-        self.loaded[model] = ON_TRIAL if any(step.endswith(ON_TRIAL) for step in steps) else ""
+        self.steps[model] = set(steps)
+        self.loaded[model] = next((step.removeprefix(own_names(step)) for step in steps if is_on_trial(step)), "")
         self.peak = max(self.peak, sum(name.startswith("clip_visual") for name in self.loaded))
+        self._look()
 
     def unload(self, model):
         self.log.append(f"unload {model}")
         self.loaded.pop(model, None)
+        self._look()
+
+    def _look(self):
+        """Which ensembles cannot answer now."""
+        own = {"search_image": {"clip_visual"}, "search_text": {"clip_textual"}}
+        lacking = {name for name, steps in own.items() if name in self.loaded and (self.steps.get(name) or steps) - set(self.loaded)}
+        self.failed |= lacking | self.broken | (set(own) & set(SERVED) - set(self.loaded))
 
     def ready(self):
         return set(self.loaded) - self.broken
@@ -85,9 +98,9 @@ def engine(repository, control) -> Iterator[RunningEngine]:
     note.remove()
 
 
-def use(repository, text="new", **options):
+def use(repository, text="new", names=None, **options):
     """Put other weights for both towers in place."""
-    with change.one_change(repository, {}, **options) as made:
+    with change.one_change(repository, names or {}, **options) as made:
         made.graph("clip_visual").write_text(text)
         made.graph("clip_textual").write_text(text)
     return made
@@ -135,6 +148,83 @@ def test_a_load_that_fails_leaves_the_old_model_everywhere(repository, engine, c
     assert control.loaded == dict.fromkeys(SERVED, "")
     assert control.ready() == set(SERVED)
     assert not is_stale(repository)
+    assert not list(engine.staging.iterdir())
+
+
+class Killed(BaseException):
+    """What a process that is killed does: nothing any more."""
+
+
+def use_and_die(repository, control, at, text="new"):
+    """A change whose process is killed before its `at`-th call of Triton."""
+    left = at
+
+    def counted(step):
+        def call(*given):
+            nonlocal left
+            left -= 1
+            if left <= 0:
+                raise Killed
+            return step(*given)
+
+        return call
+
+    def until_then(step):
+        return lambda *given, **more: step(*given, **more) if left > 0 else None
+
+    with pytest.MonkeyPatch.context() as patched, pytest.raises(Killed):
+        patched.setattr(StandInControl, "load", counted(StandInControl.load))
+        patched.setattr(StandInControl, "unload", counted(StandInControl.unload))
+        patched.setattr(RunningEngine, "mark", until_then(RunningEngine.mark))
+        patched.setattr(_Journal, "undo", until_then(_Journal.undo))
+        use(repository, text)
+
+
+def test_a_change_that_is_killed_before_the_names_of_what_is_served_are_in_place(repository, monkeypatch):
+    """The models are, by then: both go back."""
+    move = swap._move
+
+    def killed(new, target, mark):
+        if target.name == "served.json":
+            raise Killed
+        move(new, target, mark)
+
+    with pytest.MonkeyPatch.context() as patched, pytest.raises(Killed):
+        patched.setattr(swap, "_move", killed)
+        patched.setattr(_Journal, "undo", lambda _: None)
+        use(repository, names={"clip": ServedName("immich-app/some", "main", "abc")})
+    assert weights(repository) == "new"
+    assert served_names(repository) == {}
+    use(repository, "old")
+    assert weights(repository) == "old"
+    assert served_names(repository) == {}
+    assert not list(repository.root.rglob("*.old-*"))
+
+
+@pytest.mark.parametrize(
+    ("at", "text"), [(3, "new"), (5, "new"), (6, "other"), (7, "new"), (8, "other"), (10, "new"), (12, "other"), (14, "other")]
+)
+def test_no_request_fails_after_a_change_that_was_killed(repository, engine, control, at, text):
+    """Wherever it was: ensembles may answer from models on trial, models may be unloaded, and others loaded than those in place."""
+    use_and_die(repository, control, at)
+    assert control.failed == set()
+    assert use(repository, text).swapped == 1
+    assert control.failed == set()
+    assert control.loaded == dict.fromkeys(SERVED, "")
+    assert control.peak <= 3
+    assert weights(repository) == text
+    assert not is_stale(repository)
+    assert not list(engine.staging.iterdir())
+    assert not (engine.file.parent / JOURNAL).exists()
+
+
+def test_two_changes_killed_one_after_the_other(repository, engine, control):
+    use_and_die(repository, control, 6)
+    use_and_die(repository, control, 12, "other")
+    assert {free_suffix({name}) for name in control.loaded if is_on_trial(name)} == {ON_TRIAL, f"{ON_TRIAL}2"}
+    use(repository, "old")
+    assert control.failed == set()
+    assert control.loaded == dict.fromkeys(SERVED, "")
     assert not list(engine.staging.iterdir())
 
 
