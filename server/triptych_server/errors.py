@@ -140,7 +140,7 @@ class ChecksumError(CacheError):
     """A file is not what the hub or the manifest says it is."""
 
 
-class DiskSpaceError(CacheError):
+class DiskSpaceError(TriptychServerError):
     """The disk has no room for the model."""
 
     status = Status.UNAVAILABLE

@@ -28,7 +28,7 @@ from triptych_server.engine.options import EngineOptions
 from triptych_server.engine.ports import Ports, choose_ports
 from triptych_server.engine.readiness import HealthApi, not_ready
 from triptych_server.engine.running import EngineNote, new_note
-from triptych_server.engine.servable import Servable, all_needed, find_servable, in_order
+from triptych_server.engine.servable import Servable, closure, find_servable, in_order, needs_of_all
 from triptych_server.engine.shared_memory import new_prefix, remove_regions, remove_stale_regions
 from triptych_server.engine.start_watch import StartWatch
 from triptych_server.engine.triton import Triton, find_triton
@@ -233,7 +233,8 @@ class Engine:
         overrides.check(configs.values())
         graphs = {folder.name: folder / "1" / "model.onnx" for folder in self._servable.models}
         changed = {name: applied for name, config in configs.items() if (applied := overrides.applied(config, graphs[name])) != config}
-        later = [name for name in self.models if all_needed(repository, name) & set(changed)]
+        needed = needs_of_all(repository)
+        later = [name for name in self.models if closure(name, needed) & set(changed)]
         return {name: changed.get(name) for name in in_order(repository, later)}
 
     def _launch(self, triton: Triton, deadline: float) -> StartWatch:

@@ -13,7 +13,7 @@ import logging
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -151,6 +151,13 @@ class Cache:
             yield
         finally:
             lock.release()
+
+    @contextmanager
+    def kept(self, model: ModelName, say: Callable[[str], None]) -> Iterator[None]:
+        """Let nobody remove a model while the block reads it. A cache that cannot be written cannot be locked either, and is read as it
+        is: a copy that an image or a read-only volume brings."""
+        with self.locked(model, say) if os.access(self.home(model), os.W_OK) else nullcontext():
+            yield
 
     def _ref(self, model: ModelName, revision: str) -> Path:
         """The file that holds the commit of a revision, whose name may hold a slash (refs/pr/2)."""

@@ -149,6 +149,15 @@ def test_a_model_that_another_process_changes_is_waited_for_within_bounds(tmp_pa
     assert said == [f"another process is pulling or removing ViT-B-32__openai; waiting up to {patience:g} s for it"]
 
 
+@pytest.mark.parametrize("writable", [True, False])
+def test_a_cache_that_cannot_be_written_is_read_without_a_lock(tmp_path, monkeypatch, writable):
+    cache = Cache(tmp_path)
+    cache.home(CLIP).mkdir(parents=True)
+    monkeypatch.setattr("triptych_server.models.cache.os.access", lambda *_: writable)  # root may write everywhere
+    with cache.kept(CLIP, print):
+        assert (cache.home(CLIP) / "lock").exists() is writable
+
+
 def test_a_block_that_fails_lets_go_of_the_lock(tmp_path):
     cache, said = Cache(tmp_path), []
     with pytest.raises(ZeroDivisionError), cache.locked(CLIP, said.append):
@@ -165,6 +174,11 @@ def test_names_of_what_is_served_are_kept_beside_the_repository(tmp_path):
     names = {"clip": ServedName(CLIP.repository, "v2", "abc"), "faces": ServedName(FACES.repository, "main", "def")}
     write_served_names(repository, names)
     assert served_names(repository) == names
+    legacy = {"clip": ServedName(CLIP.repository, "v2", "abc", legacy_resize=True)}
+    write_served_names(repository, legacy)
+    assert served_names(repository) == legacy
+    (tmp_path / "served.json").write_text('{"clip": {"repository": "a/b", "revision": "main", "commit": "abc"}}')  # of an older release
+    assert not served_names(repository)["clip"].legacy_resize
     (tmp_path / "served.json").write_text('{"clip": 3}')
     with pytest.raises(ConfigError, match="served.json is damaged"):
         served_names(repository)
