@@ -14,7 +14,6 @@ from triptych_server.benchmark.diagnosis.figures import Figures, FirstStep, Netw
 from triptych_server.benchmark.diagnosis.prepared import is_prepared, row_bytes, shared_memory
 from triptych_server.benchmark.diagnosis.steps import FIRST_STEPS, cpu_ms, first_step
 from triptych_server.benchmark.diagnosis.watch import Server, observe
-from triptych_server.benchmark.triton_stats import TritonStats
 from triptych_server.configs.read import parameters_of
 from triptych_server.engine.servable import all_needed, in_order
 from triptych_server.errors import ConfigError, EngineError
@@ -47,10 +46,9 @@ class Diagnosis:
         photos = self.photos or [drawn_photo(np.random.default_rng(seed)) for seed in range(_PICTURES)]
         say(f"{self.target}, {self.load.in_flight} in flight, then one")
         requests = requests_for(configs[self.target], photos)
-        before = TritonStats.read(self.server.url)
         many, lone = self._both(self.target, requests)
-        counted = before.until(TritonStats.read(self.server.url))  # around all of it: between two moments some are half answered
-        each = {name: use.inferences / counted[self.target].inferences for name, use in counted.items()}
+        sent = many.models[self.target].inferences
+        each = {name: use.inferences / sent for name, use in many.models.items()}
         steps, networks = [], []
         for name in names:
             if name in FIRST_STEPS:

@@ -38,6 +38,7 @@ def observe(
 ) -> Observed:
     """Send the requests, of `rows` items each; `outputs` say, for each request in flight, where its answer goes. EngineError when none was
     answered."""
+    counted = TritonStats.read(server.url)  # around everything, the warm-up too: between two moments some requests are half answered
     with ThreadPoolExecutor(1) as pool:
         sent = pool.submit(measure, server.url, model, requests, load, outputs)
         time.sleep(load.warm_up)
@@ -45,6 +46,7 @@ def observe(
         time.sleep(load.seconds)
         after = _Reading.of(server)
         found = sent.result()
+    models = counted.until(TritonStats.read(server.url))
     wall = after.moment - before.moment
     rate = found.throughput * rows
     return Observed(
@@ -54,7 +56,7 @@ def observe(
         found.p95_ms,
         found.refused,
         (after.client - before.client) / wall,
-        before.stats.until(after.stats),
+        models,
         _machine(server, before, after, rate),
     )
 
@@ -65,17 +67,15 @@ class _Reading:
 
     moment: float
     client: float
-    stats: TritonStats
     cpu: CpuClock | None
     waited: float | None
 
     @classmethod
     def of(cls, server: Server) -> "_Reading":
-        stats = TritonStats.read(server.url)
         if server.pid is None:
-            return cls(time.perf_counter(), time.process_time(), stats, None, None)
+            return cls(time.perf_counter(), time.process_time(), None, None)
         cpu, waited = CpuClock.read({TRITON: server.pid}), waited_seconds(server.pid)
-        return cls(time.perf_counter(), time.process_time(), stats, cpu, waited)
+        return cls(time.perf_counter(), time.process_time(), cpu, waited)
 
 
 def _machine(server: Server, before: _Reading, after: _Reading, rate: float) -> Machine | None:
