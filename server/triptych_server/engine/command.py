@@ -48,6 +48,8 @@ def triton_command(
     ]
     for service, port in (("http", ports.http), ("grpc", ports.grpc), ("metrics", ports.metrics)):
         command += [f"--{service}-address={options.host}", f"--{service}-port={port}"]
+    if triton.least_capability:
+        command.append(f"--min-supported-compute-capability={triton.least_capability}")
     if options.profile != DEFAULT_PROFILE:
         command.append(f"--model-config-name={options.profile}")
     if options.is_guarded:

@@ -58,7 +58,7 @@ def immich_settings(environment: Mapping[str, str]) -> ImmichSettings:
     onnxruntime = {
         "intra_op_thread_count": reader.count("MODEL_INTRA_OP_THREADS"),
         "inter_op_thread_count": inter,
-        "execution_mode": "1" if inter and inter != "0" else "",
+        "execution_mode": "1" if inter and int(inter) > 1 else "",
         "enable_mem_arena": reader.boolean("MODEL_ARENA"),
     }
     threads = reader.count("MODEL_INTRA_OP_THREADS")

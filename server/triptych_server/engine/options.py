@@ -43,6 +43,7 @@ class EngineOptions:
         if self.profile == AUTO:
             object.__setattr__(self, "profile", recommended_profile(profile_names(self.repository)))
         check_profile(self.repository, self.profile)
+        _ = self.is_local  # says what is wrong with the host
         ports = {"http_port": self.http_port, "grpc_port": self.grpc_port, "metrics_port": self.metrics_port}
         for name, port in ports.items():
             if not 0 <= port < 1 << 16:

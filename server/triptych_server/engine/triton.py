@@ -13,18 +13,21 @@ from triptych_server.errors import EngineError
 CONTAINER = Path("/opt/tritonserver")
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 STUB = "triton_python_backend_stub"
+LEAST_CAPABILITY = "5.2"
+"""Triton's own default of 6.0 leaves out GPUs that ONNX Runtime for CUDA 12, which computes here, still runs on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Triton:
     """A Triton installation: the server, its backends and caches, the Python stub that fits the running Python, and the
-    folders its libraries need on LD_LIBRARY_PATH."""
+    folders its libraries need on LD_LIBRARY_PATH. GPUs below `least_capability` it does not use; empty: as it is built."""
 
     server: Path
     backends: Path
     caches: Path
     stub: Path
     libraries: tuple[Path, ...]
+    least_capability: str = ""
 
     def __post_init__(self) -> None:
         for file in (self.server, self.backends / "python" / "libtriton_python.so", self.stub):
@@ -90,6 +93,7 @@ def _wheel() -> Triton | None:
         home / "caches",
         stub,
         (package.parent / "nvidia_pytriton.libs", *_libpython()),
+        LEAST_CAPABILITY,
     )
 
 

@@ -34,10 +34,12 @@ class Package:
 
 @dataclass(frozen=True, slots=True)
 class Software:
-    """`native` are the backends of a Triton in /opt/tritonserver (the NGC container), which bring their own runtimes."""
+    """`native` are the backends of a Triton in /opt/tritonserver (the NGC container), which bring their own runtimes; `native_cuda` is
+    the CUDA release that they are built for, e.g. `13`, as the container tells."""
 
     packages: tuple[Package, ...]
     native: tuple[str, ...]
+    native_cuda: str = ""
 
     def package(self, name: str) -> Package | None:
         """The package, if it is installed."""
@@ -52,7 +54,8 @@ class Software:
 def probe_software(tree: Tree) -> Software:
     """What is installed; nothing is imported."""
     native = {path.parent.name for path in tree.glob(NATIVE)}
-    return Software(_installed_here() if tree.live else _installed_in(tree), tuple(sorted(native)))
+    cuda = re.match(r"\d{1,3}", tree.environment().get("CUDA_VERSION", ""), re.ASCII) if native else None
+    return Software(_installed_here() if tree.live else _installed_in(tree), tuple(sorted(native)), cuda[0] if cuda else "")
 
 
 def provider_library(package: Package, provider: str) -> list[str]:

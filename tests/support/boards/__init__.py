@@ -11,7 +11,7 @@ from tests.support.boards.arm import (
     ROCK_5B_OLD_DRIVER,
 )
 from tests.support.boards.build import Board, Secret, build
-from tests.support.boards.nvidia import GTX_750, RTX_3060, RTX_3060_CUDA_12, RTX_3060_IN_CONTAINER, RTX_3060_OLD_DRIVER
+from tests.support.boards.nvidia import GTX_750, RTX_3060, RTX_3060_CUDA_12, RTX_3060_IN_CONTAINER, RTX_3060_OLD_DRIVER, card
 from tests.support.boards.x86 import CORE_ULTRA, CORE_ULTRA_BARE, N100, PLAIN_SERVER
 
 __all__ = [
@@ -36,4 +36,5 @@ __all__ = [
     "Board",
     "Secret",
     "build",
+    "card",
 ]

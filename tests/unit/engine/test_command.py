@@ -10,6 +10,7 @@ from triptych_server.engine.options import EngineOptions
 from triptych_server.engine.ports import Ports, choose_ports
 from triptych_server.engine.triton import find_triton
 from triptych_server.errors import ConfigError, EngineError
+from triptych_server.hardware.needs.cuda import COMMON
 from triptych_server.repository import Repository
 
 REPOSITORY = Repository.locate()
@@ -30,6 +31,10 @@ def test_the_three_repositories_one_for_trials_and_explicit_control_are_given():
     assert [item for item in arguments if "load-model" in item] == ["--load-model=clip_visual", "--load-model=search_image"]
     assert {"--model-control-mode=explicit", "--http-port=1", "--grpc-port=2", "--metrics-port=3"} <= set(arguments)
     assert {f"--{service}-address=127.0.0.1" for service in ("http", "grpc", "metrics")} <= set(arguments)
+
+
+def test_the_wheels_triton_leaves_no_gpu_out_that_the_doctor_lets_pass():
+    assert f"--min-supported-compute-capability={COMMON.capability}" in command()
 
 
 def test_a_profile_is_a_model_config_name_and_the_default_is_none():
@@ -79,4 +84,4 @@ def test_options_are_checked_early():
     with pytest.raises(ConfigError, match="unknown profile"):
         EngineOptions(REPOSITORY, profile="coda")
     with pytest.raises(EngineError, match="expected an IP address"):
-        _ = EngineOptions(REPOSITORY, host="my-host").is_local
+        EngineOptions(REPOSITORY, host="my-host")

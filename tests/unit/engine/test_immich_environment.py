@@ -22,6 +22,7 @@ def test_threads_are_for_both_runtimes_of_the_cpu():
         "onnxruntime": {"intra_op_thread_count": "4", "inter_op_thread_count": "2", "execution_mode": "1"},
         "openvino": {"INFERENCE_NUM_THREADS": "4"},
     }
+    assert settings(MODEL_INTER_OP_THREADS="1").overrides.parameters == {"onnxruntime": {"inter_op_thread_count": "1"}}
     assert settings(MODEL_INTRA_OP_THREADS="0").overrides.parameters == {"onnxruntime": {"intra_op_thread_count": "0"}}
 
 

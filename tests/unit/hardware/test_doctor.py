@@ -139,6 +139,22 @@ def test_the_ngc_container_brings_its_own_runtime(look):
 
 
 @pytest.mark.parametrize(
+    ("name", "driver", "status"),
+    [
+        ("NVIDIA GeForce RTX 3060", "570.86.15", Status.MISSING),
+        ("NVIDIA A10", "570.86.15", Status.WARNING),  # with the container's compatibility libraries
+        ("NVIDIA A10", "525.60.13", Status.MISSING),
+        ("NVIDIA A10", "580.95.05", None),
+    ],
+)
+def test_the_ngc_container_says_its_cuda_release(look, name, driver, status):
+    native = {"opt/tritonserver/backends/onnxruntime/libtriton_onnxruntime.so": "", "proc/self/environ": "CUDA_VERSION=13.2.0\0"}
+    found = findings(look(boards.card(name, "2504", driver, "8.6", "12288 MiB") | native), "cuda").get("driver")
+    assert (found.status if found else None) == status
+    assert not found or found.expected.startswith("580 or newer (the Triton in /opt/tritonserver is built for CUDA 13)")
+
+
+@pytest.mark.parametrize(
     ("environment", "status", "mend"),
     [
         ("", Status.MISSING, "export HSA_OVERRIDE_GFX_VERSION=10.3.0"),

@@ -28,21 +28,38 @@ FLOORS = {"13": Floor("7.5", "580")}
 COMMON = Floor("5.2", "545")
 """Of CUDA 12, and where the release is not known."""
 
+NATIVE = Floor("6.0", "545")
+"""The same in NVIDIA's container, whose Triton leaves older GPUs out."""
+
+COMPATIBLE = "535"
+"""From here on the container's compatibility libraries stand in for a newer driver, on data-center GPUs alone (Triton's release notes)."""
+
 
 def cuda(machine: Machine) -> list[Finding]:
     """What the profile `cuda` needs."""
     nvidia = machine.nvidia
     if not nvidia.present:
         return [missing(HARDWARE, "no NVIDIA GPU", "an NVIDIA GPU")]
-    installed = machine.software.package("onnxruntime-gpu")
-    release = installed.cuda if installed else ""
-    floor = FLOORS.get(release, COMMON)
-    reason = f" (onnxruntime-gpu {installed.version} is built for CUDA {release})" if installed and release in FLOORS else ""
+    release, runtime = _release(machine)
+    floor = FLOORS.get(release, NATIVE if _is_native(machine) else COMMON)
+    reason = f" ({runtime} is built for CUDA {release})" if release in FLOORS else ""
     names = ", ".join(gpu.name for gpu in nvidia.gpus) or "an NVIDIA GPU"
     findings = [ok(HARDWARE, names), _driver(machine, floor, reason), _nodes(machine)]
     if nvidia.nodes:
         findings.append(_capability(machine, floor, reason))
     return [*findings, *_runtime(machine)]
+
+
+def _is_native(machine: Machine) -> bool:
+    return "onnxruntime" in machine.software.native
+
+
+def _release(machine: Machine) -> tuple[str, str]:
+    """The CUDA release that the runtime is built for, empty where that is not known, and the runtime's name."""
+    if _is_native(machine):
+        return machine.software.native_cuda, "the Triton in /opt/tritonserver"
+    installed = machine.software.package("onnxruntime-gpu")
+    return (installed.cuda, f"{installed.name} {installed.version}") if installed else ("", "")
 
 
 def _driver(machine: Machine, floor: Floor, reason: str) -> Finding:
@@ -51,6 +68,9 @@ def _driver(machine: Machine, floor: Floor, reason: str) -> Finding:
     if not driver:
         return missing("driver", "nouveau is bound to the GPU" if machine.nvidia.nouveau else "no NVIDIA driver", expected, mend)
     if version(driver) < version(floor.driver):
+        consumer = any("GeForce" in gpu.name for gpu in machine.nvidia.gpus)
+        if _is_native(machine) and not consumer and version(driver) >= version(COMPATIBLE):
+            return warning("driver", driver, f"{expected}; a data-center GPU may run with the container's compatibility libraries", mend)
         return missing("driver", driver, expected, mend)
     return ok("driver", driver)
 
@@ -75,7 +95,8 @@ def _capability(machine: Machine, floor: Floor, reason: str) -> Finding:
         )
         return warning(what, "unknown, as nvidia-smi does not answer", expected, mend)
     low = [gpu for gpu in known if version(gpu.capability) < version(floor.capability)]
-    older = "" if floor == COMMON else "a build of onnxruntime-gpu for CUDA 12 (capability 5.2), else "
+    image, build = "an older container, on CUDA 12 (capability 6.0)", "a build of onnxruntime-gpu for CUDA 12 (capability 5.2)"
+    older = f"{image if _is_native(machine) else build}, else " if floor in FLOORS.values() else ""
     if len(low) == len(known):
         return missing(what, found, expected, f"{older}the profile openvino or cpu: this GPU is too old")
     if low:
@@ -85,7 +106,7 @@ def _capability(machine: Machine, floor: Floor, reason: str) -> Finding:
 
 
 def _runtime(machine: Machine) -> list[Finding]:
-    if "onnxruntime" in machine.software.native:
+    if _is_native(machine):
         return [ok("runtime", "the onnxruntime backend of /opt/tritonserver")]
     findings = runtimes.onnxruntime(machine, "onnxruntime-gpu")
     if machine.nvidia.nodes and (package := machine.software.package("onnxruntime-gpu")):
