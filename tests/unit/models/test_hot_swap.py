@@ -1,12 +1,15 @@
 """The steps of a swap, against a stand-in for Triton's model control that can be told to fail: what was served is served again."""
 
+import contextlib
 import errno
+import shutil
 from collections.abc import Iterator
 
 import pytest
 
 from triptych_server.configs.overrides import Overrides
-from triptych_server.engine.running import FoundEngines, RunningEngine, new_note, running_engines
+from triptych_server.configs.read import profile_config, read_config
+from triptych_server.engine.running import EngineNote, FoundEngines, RunningEngine, new_note, running_engines
 from triptych_server.engine.servable import in_order
 from triptych_server.errors import DiskSpaceError, EngineError, ModelImportError
 from triptych_server.models import change, swap
@@ -89,13 +92,18 @@ def control(monkeypatch) -> StandInControl:
 
 
 @pytest.fixture
-def engine(repository, control) -> Iterator[RunningEngine]:
-    """A note in the repository, as a serving engine keeps it."""
+def note(repository) -> Iterator[EngineNote]:
+    """In the repository, as a serving engine keeps it."""
     with locked(repository, 1) as folder:
         note = new_note(folder)
     note.serving("http://stand-in", {}, "cpu", Overrides())
-    yield note.engine
+    yield note
     note.remove()
+
+
+@pytest.fixture
+def engine(note, control) -> RunningEngine:
+    return note.engine
 
 
 def use(repository, text="new", names=None, **options):
@@ -247,6 +255,60 @@ def test_what_cannot_be_set_back_goes_on_with_the_model_on_trial(repository, eng
     control.fail, control.load = set(), load
     assert use(repository, "old").swapped == 1
     assert control.loaded == dict.fromkeys(SERVED, "")
+
+
+def test_an_ensemble_that_cannot_go_back_goes_on_and_the_next_change_brings_it_back(repository, engine, control, monkeypatch):
+    """Another had gone back already: it answers from the old model again."""
+    load = control.load
+
+    def stuck(model, config=None):
+        if model == "search_text" and config is None:
+            raise EngineError("search_text could not be loaded: no memory")
+        load(model, config)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(control, "load", stuck)
+        with pytest.raises(ModelImportError, match="the old model stays: .*search_text still answers with the new model"):
+            use(repository)
+    assert (control.loaded["search_image"], control.loaded["search_text"]) == ("", ON_TRIAL)
+    assert {name for name in control.loaded if is_on_trial(name)} == {"search_text__next", "clip_textual__next"}
+    assert weights(repository) == "old"
+    assert is_stale(repository)
+    assert use(repository).swapped == 1
+    assert control.loaded == dict.fromkeys(SERVED, "")
+    assert control.failed == set()
+    assert not list(engine.staging.iterdir())
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_network_without_configs_gets_them_with_the_change_or_not_at_all(repository, engine, control, fails):
+    """As one has that a user added by hand."""
+    configs = repository.model("clip_visual") / "configs"
+    shutil.rmtree(configs)
+    control.fail = {"clip_visual"} if fails else set()  # under its own name, when the files are in place
+    with pytest.raises(ModelImportError) if fails else contextlib.nullcontext(), change.one_change(repository, {}) as made:
+        made.graph("clip_visual").write_text("new")
+        made.edit_configs({"clip_visual": {"embedding": [7]}}, {})
+    assert configs.exists() is not fails
+    assert weights(repository) == ("old" if fails else "new")
+    if not fails:
+        assert profile_config(repository.model("clip_visual"), "openvino").output[0].dims == [7]
+
+
+def test_models_stay_on_the_gpus_that_the_engine_was_started_with(repository, engine, control, note, monkeypatch):
+    note.serving("http://stand-in", {}, "cuda", Overrides(device_ids=(1,), place={"clip_textual": (0, 2)}))
+    gpus = {}
+    load = control.load
+
+    def looked_at(model, config=None):
+        config = config or read_config((engine.staging if is_on_trial(model) else repository.model(model).parent) / model / "config.pbtxt")
+        gpus[model] = [list(group.gpus) for group in config.instance_group]
+        load(model, config if config.ensemble_scheduling.step else None)
+
+    monkeypatch.setattr(control, "load", looked_at)
+    assert use(repository).swapped == 1
+    assert gpus["clip_visual"] == gpus["clip_visual__next"] == [[1]]
+    assert gpus["clip_textual"] == gpus["clip_textual__next"] == [[0, 2]]
 
 
 def test_models_that_were_not_served_are_unloaded_when_the_change_is_undone(repository, engine, control):
