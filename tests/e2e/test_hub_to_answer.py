@@ -229,6 +229,8 @@ def test_legacy_resize_cuts_what_the_model_would_squash(served, client, made, pi
     check_texts(client, model)
     wide = pictures[0]
     assert model.embed_image(wide, squashed=False) @ model.embed_image(wide, squashed=True) < APART
+    assert served.use(CLIPS["siglip"]).files == ()  # it stays so when nothing else is said
+    assert served_names(served.repository)["clip"].legacy_resize
 
 
 def test_nllb_hears_the_language_by_its_usual_code(served, client, made, pictures):

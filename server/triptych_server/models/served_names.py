@@ -14,11 +14,17 @@ FILE = "served.json"
 
 @dataclass(frozen=True, slots=True)
 class ServedName:
-    """A model of the cache that was made the served one: its repository on the hub, the revision asked for, and the commit."""
+    """A model of the cache that was made the served one: its repository on the hub, the revision asked for, and the commit.
+    `legacy_resize`: whether pictures are resized as Immich did up to 3.2, whatever the model says."""
 
     repository: str
     revision: str
     commit: str
+    legacy_resize: bool = False
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.legacy_resize, bool):
+            raise TypeError(f"legacy_resize is {self.legacy_resize!r}; expected true or false")
 
 
 Names = Mapping[Task, ServedName | None]

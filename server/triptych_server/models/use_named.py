@@ -6,6 +6,7 @@ from triptych_server.models.cache import Cache
 from triptych_server.models.model_name import ModelName
 from triptych_server.models.pull import REVISION, Silent, Watcher, cached_folder
 from triptych_server.models.served_names import ServedName, served_names
+from triptych_server.models.unconverted import refuse_unconverted
 from triptych_server.repository import Repository
 
 NETWORKS = {"clip": ("clip_visual", "clip_textual", "clip_tokenize"), "faces": ("face_detection", "face_recognition")}
@@ -18,19 +19,26 @@ def use_named(
     *,
     cache: Cache,
     revision: str = REVISION,
-    legacy_resize: bool = False,
+    legacy_resize: bool | None = None,
     swap: bool = True,
     watcher: Watcher | None = None,
 ) -> Placed:
-    """Serve the model from `repository`, and note the name. Errors are those of `cached_folder` and `use_any`; nothing changes then."""
+    """Serve the model from `repository`, and note the name. `legacy_resize` as in `use_folder`; None: as the model is served now, and not
+    where it is another. Errors are those of `refuse_unconverted`, `cached_folder` and `use_any`; nothing changes then."""
     watcher = watcher or Silent()
+    served = next((name for name in served_names(repository).values() if name.repository == model.repository), None)
+    if legacy_resize is None and served and served.legacy_resize:
+        watcher.say("pictures stay resized as Immich did up to 3.2; --no-legacy-resize ends that")
+    legacy = served is not None and served.legacy_resize if legacy_resize is None else legacy_resize
+    if swap:
+        refuse_unconverted(str(model), repository)
     cached_folder(str(model), revision, cache=cache, watcher=watcher)
-    with cache.locked(model, watcher.say):  # nobody removes it meanwhile
+    with cache.kept(model, watcher.say):
         cached = cache.find(model, revision)
         if cached is None:
             raise NotCachedError(f"{model} was removed from the cache while it was to be used; try again")
-        name = ServedName(model.repository, revision, cached.manifest.commit)
-        return use_any(cached.folder, repository, name=name, legacy_resize=legacy_resize, swap=swap)
+        name = ServedName(model.repository, revision, cached.manifest.commit, legacy)
+        return use_any(cached.folder, repository, name=name, legacy_resize=legacy, swap=swap)
 
 
 def ensure_named(

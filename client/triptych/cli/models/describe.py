@@ -19,19 +19,24 @@ def show(
     name: options.Name,
     organisation: options.Organisation = None,
     cache: options.CacheFolder = None,
+    repository: options.RepositoryFolder = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Show all that is known of a model, and where it is in the cache."""
+    """Show all that is known of a model, where it is in the cache, and whether it is served."""
     with server_side():
         from triptych_server.models.cache import Cache
         from triptych_server.models.model_name import model_name
+        from triptych_server.models.served_names import served_names
+        from triptych_server.repository import Repository
 
         model = model_name(name, organisation)
+        served = [each for each in served_names(Repository.locate(repository)).values() if each.repository == model.repository]
         here = Cache.locate(cache).of(model)
         known = model.known
     if known is None and not here:
         raise CommandError(f"{model} is neither in the catalogue nor in the cache; `triptych models pull {model}` asks the hub for it")
     facts = facts_of(known, here) if known else facts_of_cached(here[0])
+    facts["served"] = dataclasses.asdict(served[0]) if served else None
     if as_json:
         typer.echo(json.dumps(facts, indent=2))
         return
@@ -87,4 +92,7 @@ def _lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
         lines.append(
             ("in the cache", f"{', '.join(place['revisions'])} = {place['commit'][:12]} of {place['repository']}: {place['folder']}")
         )
+    if served := facts["served"]:
+        resized = "; resized as Immich did up to 3.2" if served["legacy_resize"] else ""
+        lines.append(("served", f"{served['revision']} = {served['commit'][:12]}{resized}"))
     return [(key, value) for key, value in lines if value]

@@ -16,11 +16,9 @@ RepositoryFolder = Annotated[Path | None, typer.Option("--repository", help="Fol
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 REVISION = "main"
-LegacyResize = Annotated[
-    bool,
-    typer.Option(
-        "--legacy-resize",
-        help="Resize as Immich did up to 3.2 (shortest side, bicubic), whatever the model says: for libraries indexed by it.",
-    ),
+_LEGACY = "Resize as Immich did up to 3.2 (shortest side, bicubic), whatever the model says: for libraries indexed by it."
+LegacyResize = Annotated[bool, typer.Option("--legacy-resize", help=_LEGACY)]
+LegacyResizeOrAsBefore = Annotated[
+    bool | None, typer.Option("--legacy-resize/--no-legacy-resize", help=_LEGACY, show_default="as the model is served now")
 ]
 NoReload = Annotated[bool, typer.Option("--no-reload", help="Leave running servers with the old model; the next start takes the new one.")]

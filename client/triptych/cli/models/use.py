@@ -12,7 +12,7 @@ def use(
     name: options.Name,
     revision: options.Revision = options.REVISION,
     organisation: options.Organisation = None,
-    legacy_resize: options.LegacyResize = False,
+    legacy_resize: options.LegacyResizeOrAsBefore = None,
     no_reload: options.NoReload = False,
     cache: options.CacheFolder = None,
     repository: options.RepositoryFolder = None,
