@@ -11,6 +11,7 @@ import pytest
 
 from tests.support.hub import clip_files, face_files, hub_environment, noise, running_hub
 from tests.support.serving import CHECKOUT
+from triptych_server.sessions.engine_cache import graph_name
 
 TRIPTYCH = str(Path(sys.executable).with_name("triptych"))
 NAME = "ViT-B-32__openai"
@@ -126,10 +127,21 @@ def test_removing_the_served_model_says_so(server, triptych, tmp_path):
     commit = server.add(REPOSITORY, clip_files())
     triptych("pull", NAME)
     repository = CHECKOUT.copy_to(tmp_path / "repository")
-    (repository.root / "served.json").write_text(json.dumps({"clip": {"repository": REPOSITORY, "revision": "main", "commit": commit}}))
+    names = {"clip": {"repository": REPOSITORY, "revision": "main", "commit": commit, "legacy_resize": True}}
+    (repository.root / "served.json").write_text(json.dumps(names))
+    shown = triptych("show", NAME, "--repository", repository.root).stdout
+    assert f"served        main = {commit[:12]}; resized as Immich did up to 3.2" in shown
+    graph = repository.model("clip_visual") / "1" / "model.onnx"
+    graph.write_bytes(b"served")
+    engines = tmp_path / "xdg" / "triptych" / "engines" / "tensorrt-10.13.2" / "gpu"
+    for name in (graph_name("clip_visual", graph), "clip_visual-0123456789ab"):
+        (engines / name).mkdir(parents=True)
+        (engines / name / "net.engine").write_bytes(bytes(3_000_000))
     done = triptych("remove", NAME, "--yes", "--repository", repository.root)
     assert done.returncode == 0
     assert "is the model that is served" in done.stderr
+    assert "is deleted, and 3 MB of compiled engines of models not served now" in done.stdout
+    assert [folder.name for folder in engines.iterdir()] == [graph_name("clip_visual", graph)]
 
 
 def test_a_pull_that_is_killed_goes_on_where_it_was(server, triptych, cache):

@@ -300,7 +300,8 @@ def noise(seed: int, size: int) -> bytes:
 def hub_environment(hub: Hub, cache: Path, **more: str) -> dict[str, str]:
     """For a `triptych` of its own process: this hub, a cache of its own, nothing of the user's."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("HF_") and not name.lower().endswith("_proxy")}
-    return clean | {"HF_ENDPOINT": hub.url, "HF_HOME": str(cache.parent / "hf"), "TRIPTYCH_CACHE": str(cache)} | more
+    folders = {"HF_HOME": str(cache.parent / "hf"), "XDG_CACHE_HOME": str(cache.parent / "xdg"), "TRIPTYCH_CACHE": str(cache)}
+    return clean | {"HF_ENDPOINT": hub.url} | folders | more
 
 
 def _blob(data: bytes) -> str:
