@@ -44,11 +44,13 @@ def chosen_overrides(options: EngineOptions, environment: Overrides, device_ids:
     elif devices and not runs_on_gpus(profile_config(folder, options.profile) for folder in options.repository.models()):
         err().print(f"MACHINE_LEARNING_DEVICE_IDS has no effect: the profile {options.profile} uses no GPU")
         devices = ()
-    placed = dict(environment.place)
+    placed: dict[str, tuple[int, ...]] = {}
     for item in place:
         model, _, ids = item.partition("=")
+        if model in placed:
+            raise CommandError(f"--place {model} is given twice; name all of its devices in one: {model}=0,1")
         placed[model] = _devices(f"--place {model}", ids)
-    return replace(environment, device_ids=devices, place=placed)
+    return replace(environment, device_ids=devices, place={**environment.place, **placed})
 
 
 def _devices(option: str, text: str) -> tuple[int, ...]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from triptych_server.configs.derive import derive
 from triptych_server.configs.merge import merge_config
+from triptych_server.configs.nearest import did_you_mean
 from triptych_server.configs.read import read_config, render_config
 from triptych_server.errors import ConfigError
 from triptych_server.repository import Repository
@@ -27,7 +28,8 @@ def check_profile(repository: Repository, profile: str) -> None:
     tuned = {file.stem for file in tuned_files(repository)}
     known = profile_names(repository)
     if profile not in {*known, *tuned}:
-        raise ConfigError(f"unknown profile {profile!r}; there are: {', '.join([*known, *sorted(tuned - set(known))])}")
+        names = [*known, *sorted(tuned - set(known))]
+        raise ConfigError(f"unknown profile {profile!r}; there are: {', '.join(names)}{did_you_mean(profile, names)}")
 
 
 def render_profiles(repository: Repository) -> Iterator[tuple[Path, str]]:

@@ -101,6 +101,12 @@ def test_stale_and_missing_generated_configs(copy):
             "dynamic_batching.default_priority_level",
             "3",
         ),
+        (
+            [("priority_levels: 2", "priority_levels: 2 preferred_batch_size: [ 4, 32 ]")],
+            "",
+            "dynamic_batching.preferred_batch_size",
+            "[4, 32]",
+        ),
         ([(CPU_GROUP, "")], "", "instance_group", "nothing"),
         ([(CPU_GROUP, "instance_group [ { kind: KIND_CPU } ]")], "", "instance_group[0].count", "0"),
         ([("kind: KIND_CPU", "kind: KIND_AUTO")], "", "instance_group[0].kind", "KIND_AUTO"),
@@ -265,3 +271,20 @@ def test_lines_are_those_of_the_field(copy):
     tuned(copy, ("max_queue_size: 128", "max_queue_size: 0"))
     finding = only(lint(copy))
     assert "max_queue_size" in (copy.root / MINE).read_text().splitlines()[finding.line - 1]
+
+
+@pytest.mark.parametrize(
+    ("file", "words"),
+    [
+        ("profiles/rknn/clip_textal.pbtxt", "rename or drop it; did you mean clip_textual?"),
+        ("profiles/rknn/old/clip_textual.pbtxt", "profiles/rknn/<network>.pbtxt"),
+        ("profiles/rkn/clip_textual.pbtxt", "add profiles/rkn.pbtxt, or rename it; did you mean rknn?"),
+        ("model_repository/clip_textual/configs/cpu.pbtxt", "which is the profile cpu"),
+    ],
+)
+def test_files_that_nobody_reads(copy, file, words):
+    (copy.root / file).parent.mkdir(exist_ok=True)
+    (copy.root / file).write_text((copy.root / TEXTUAL).read_text())
+    finding = only(lint(copy))
+    assert finding.file == file
+    assert words in str(finding)

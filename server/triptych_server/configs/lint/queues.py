@@ -1,4 +1,4 @@
-"""Rule: every queue has a bound and a time limit."""
+"""Rule: every queue has a bound and a time limit, and makes no batches that the model does not take."""
 
 from collections.abc import Iterator
 
@@ -38,6 +38,10 @@ def queues(subject: Subject, everything: Everything) -> Iterator[Finding]:
             yield subject.finding(
                 f"{path}.allow_timeout_override", "false", "true", "set it, or clients cannot ask for less than the default"
             )
+    most = max(1, config.max_batch_size)
+    if any(size > most for size in batching.preferred_batch_size):
+        found, expected = str(list(batching.preferred_batch_size)), f"sizes up to max_batch_size, {config.max_batch_size}"
+        yield subject.finding(f"{BATCHING}.preferred_batch_size", found, expected, "lower them, or raise that: Triton refuses the model")
     levels = batching.priority_levels
     if levels and not 1 <= batching.default_priority_level <= levels:
         yield subject.finding(

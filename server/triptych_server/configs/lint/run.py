@@ -12,6 +12,7 @@ from triptych_server.configs.lint.options import options
 from triptych_server.configs.lint.queues import queues
 from triptych_server.configs.lint.subject import Everything, Rule, Subject
 from triptych_server.configs.lint.tensors import tensors
+from triptych_server.configs.nearest import did_you_mean
 from triptych_server.configs.profiles import DEFAULT_PROFILE, profile_names, stale_profiles
 from triptych_server.configs.read import parse_config, read_text
 from triptych_server.configs.source import places
@@ -31,7 +32,7 @@ def lint(repository: Repository) -> list[Finding]:
     subjects = [_subject(repository, folder, file) for folder in repository.models() for file in _configs(folder)]
     everything = Everything({(subject.model, subject.profile): subject.config for subject in subjects})
     found = {finding: None for subject in subjects for rule in RULES for finding in rule(subject, everything)}
-    return [*_stale(repository), *found]
+    return [*_unread(repository), *_stale(repository), *found]
 
 
 def _files(repository: Repository) -> list[Path]:
@@ -61,6 +62,28 @@ def _subject(repository: Repository, folder: Path, file: Path) -> Subject:
     is_network = folder.parent == repository.networks
     generated = is_network and profile != DEFAULT_PROFILE and profile in profile_names(repository)
     return Subject(folder.name, profile, name, parse_config(text, name), places(text), is_network, generated)
+
+
+def _unread(repository: Repository) -> Iterator[Finding]:
+    """Files that change nothing, as nobody reads them."""
+    networks = [folder.name for folder in repository.models() if folder.parent == repository.networks]
+    profiles = profile_names(repository)[1:]
+    for file in sorted(repository.profiles.glob("*/**/*.pbtxt")):
+        folder, model = file.relative_to(repository.profiles).parts[0], file.stem
+        name = file.relative_to(repository.root).as_posix()
+        if folder not in profiles:
+            expected, mend = (
+                f"a profile: {', '.join(profiles)}",
+                f"add profiles/{folder}.pbtxt, or rename it{did_you_mean(folder, profiles)}",
+            )
+            yield Finding(name, 0, "", f"a fragment of {folder!r}", expected, mend)
+        elif file.parent.parent != repository.profiles or model not in networks:
+            expected = f"profiles/{folder}/<network>.pbtxt, of {', '.join(networks)}"
+            yield Finding(name, 0, "", "a fragment that no network takes", expected, f"rename or drop it{did_you_mean(model, networks)}")
+    for model_folder in repository.models():
+        if (config := model_folder / "configs" / f"{DEFAULT_PROFILE}.pbtxt").is_file():
+            name, expected = config.relative_to(repository.root).as_posix(), f"{model_folder.name}/config.pbtxt, which is the profile cpu"
+            yield Finding(name, 0, "", "a config that Triton never reads", expected, "give it a name of its own, or drop it")
 
 
 def _stale(repository: Repository) -> Iterator[Finding]:
