@@ -6,6 +6,7 @@
 """
 
 import hashlib
+import importlib.util
 import os
 import platform
 import shutil
@@ -26,6 +27,8 @@ Say = Callable[[str], None]
 
 PATIENCE = 1800.0
 """Seconds that another process may take to make the same environment; pip itself gets as long."""
+_INSTALL = ("install", "--no-input", "--disable-pip-version-check", "--no-compile")
+"""Compiling every module of PyTorch or TensorFlow takes longer than all else; Python compiles those that it imports."""
 _NO_NETWORK = ("No matching distribution", "Temporary failure in name resolution", "Network is unreachable", "Connection refused")
 
 
@@ -121,13 +124,12 @@ def _make(recipe: Recipe, target: Path, say: Say) -> None:
     say(f"making the environment of the converter for {recipe.name}, once: {recipe.gigabytes:g} GB in {target}")
     staging = target.with_name(f".{target.name}.{os.getpid()}")
     try:
-        run([sys.executable, "-m", "venv", str(staging)], target.parent, PATIENCE, "python -m venv")
+        pip = _make_venv(staging)
         for name, text in recipe.requirements.items():
             file = staging / name
             file.write_text(text, "utf-8")
             no_deps = ["--no-deps"] if name.endswith(".no-deps.txt") else []
-            pip = [str(staging / "bin" / "python"), "-m", "pip", "install", "--no-input", "--disable-pip-version-check", *no_deps]
-            run([*pip, "-r", str(file)], target.parent, PATIENCE, "pip install")
+            run([*pip, *_INSTALL, *no_deps, "-r", str(file)], target.parent, PATIENCE, "pip install")
         staging.rename(target)
     except ConversionError as error:
         raise ConverterMissingError(f"the converter for {recipe.name} could not be installed: {error}{_advice(str(error))}") from None
@@ -136,6 +138,14 @@ def _make(recipe: Recipe, target: Path, say: Say) -> None:
     for old in target.parent.glob(f"{recipe.name}-*"):
         if old != target:
             shutil.rmtree(old, ignore_errors=True)
+
+
+def _make_venv(folder: Path) -> list[str]:
+    """A venv, and the command that is pip for it: our own where we have one, which saves installing another."""
+    ours = importlib.util.find_spec("pip") is not None
+    run([sys.executable, "-m", "venv", *(["--without-pip"] if ours else []), str(folder)], folder.parent, PATIENCE, "python -m venv")
+    python = str(folder / "bin" / "python")
+    return [sys.executable, "-m", "pip", "--python", python] if ours else [python, "-m", "pip"]
 
 
 def _advice(message: str) -> str:
