@@ -10,9 +10,9 @@ from tests.support.real import REAL
 from tests.support.serving import CHECKOUT, options
 from triptych_server.engine import Engine
 from triptych_server.errors import ConverterMissingError
-from triptych_server.models.convert.armnn import RECIPE, ArmnnConverter
+from triptych_server.models.convert import armnn, rknn
 from triptych_server.models.convert.convert import convert, networks_for
-from triptych_server.models.convert.environment import prepare
+from triptych_server.models.convert.environment import Environment, Recipe, prepare
 from triptych_server.models.use import use_folder
 from triptych_server.models.use_faces import use_faces
 from triptych_server.repository import Repository
@@ -67,12 +67,23 @@ def openvino_faces_engine(faces_repository: Repository, tmp_path_factory: pytest
 @pytest.fixture(scope="session")
 def armnn_repository(demo_repository: Repository, tmp_path_factory: pytest.TempPathFactory) -> Repository:
     """The demo models with what the real onnx2tf makes of them for Arm NN."""
-    try:
-        converter = ArmnnConverter(prepare(RECIPE, print))  # kept in the user's cache between runs
-    except ConverterMissingError as error:
-        pytest.skip(f"onnx2tf cannot be installed here: {error}")
+    converter = armnn.ArmnnConverter(_prepared(armnn.RECIPE))
     repository = demo_repository.copy_to(tmp_path_factory.mktemp("armnn") / "repository", weights=True)
     use_faces(CHECKOUT.demo_faces, repository)
     with ThreadPoolExecutor() as pool:
         list(pool.map(lambda network: convert(repository, network, converter, print), networks_for(repository, converter, [])))
     return repository
+
+
+@pytest.fixture(scope="session")
+def rknn_toolkit() -> Environment:
+    """The environment that `triptych models convert` makes for Rockchip's NPUs."""
+    return _prepared(rknn.RECIPE)
+
+
+def _prepared(recipe: Recipe) -> Environment:
+    """Kept in the user's cache between runs."""
+    try:
+        return prepare(recipe, print)
+    except ConverterMissingError as error:
+        pytest.skip(f"the converter for {recipe.name} cannot be installed here: {error}")

@@ -3,17 +3,12 @@ Mali would be, and with a stand-in for Arm NN's delegate (tests/support/armnn_de
 
 import contextlib
 import time
-from io import BytesIO
 
 import numpy as np
 import pytest
-import tritonclient.grpc as triton_grpc
 
-from demo.faces.album import people_photos
-from demo.people import draw_group
-from demo.scenes import EVALUATION_SEEDS, caption, draw, sample
 from tests.support import armnn_delegate
-from tests.support.drawn import encode
+from tests.support.converted import agree, captions_find_their_pictures, group_photos, infer, original
 from tests.support.faces import ask, connect
 from tests.support.prometheus import counter
 from tests.support.serving import options
@@ -21,12 +16,11 @@ from triptych_server.configs.overrides import Overrides
 from triptych_server.engine import Engine
 from triptych_server.errors import EngineError
 from triptych_server.models import samples
-from triptych_server.models.sessions import open_session
 
 pytestmark = pytest.mark.timeout(1200)  # the first to need the converter installs it
 
 SIDES = {"clip_visual": 224, "face_detection": 640, "face_recognition": 112}
-COSINE, PIXELS, SCORE = 0.99999, 0.01, 0.0001
+LIMITS = {"cosine": 0.99999, "pixels": 0.01, "score": 0.0001}
 
 
 def serve(repository, folder, **parameters):
@@ -67,33 +61,13 @@ def cpu(armnn_repository, tmp_path_factory):
         yield running
 
 
-def original(repository, network, rows):
-    session = open_session(repository.model(network) / "1" / "model.onnx")
-    names = [output.name for output in session.get_outputs()]
-    return dict(zip(names, session.run(names, {"image": rows}), strict=True))
-
-
-def infer(engine, network, rows):
-    tensor = triton_grpc.InferInput("image", rows.shape, "UINT8")
-    tensor.set_data_from_numpy(rows)
-    with connect(engine) as client:
-        answer = client.infer(network, [tensor])
-    return {output.name: answer.as_numpy(output.name) for output in answer.get_response().outputs}
-
-
 @pytest.mark.parametrize("batch", [1, 3])
 @pytest.mark.parametrize("network", SIDES)
 @pytest.mark.parametrize("served", ["fallen_back", "delegated"])
 def test_every_output_agrees_with_the_original(request, armnn_repository, served, network, batch):
     rows = samples.pictures(SIDES[network], batch)
-    found, wanted = infer(request.getfixturevalue(served), network, rows), original(armnn_repository, network, rows)
-    assert found.keys() == wanted.keys()
-    for name, array in wanted.items():
-        assert (found[name].shape, found[name].dtype) == (array.shape, np.float32)
-        if name == "embedding":
-            assert (found[name] * array).sum(-1).min() >= COSINE
-        else:
-            assert np.abs(found[name] - array).max() <= (SCORE if name == "scores" else PIXELS), name
+    with connect(request.getfixturevalue(served)) as client:
+        agree(infer(client, network, rows), original(armnn_repository, network, rows), **LIMITS)
 
 
 def test_the_metric_tells_what_runs_where(fallen_back, delegated):
@@ -113,38 +87,17 @@ def test_a_mali_that_is_not_there_is_an_error_with_its_mend(armnn_repository, tm
         pytest.fail("it must not start")
 
 
-def strings(values, name):
-    tensor = triton_grpc.InferInput(name, [len(values), 1], "BYTES")
-    tensor.set_data_from_numpy(np.array([[value] for value in values], dtype=object))
-    return tensor
-
-
-def embed(engine, values, model, name):
-    with connect(engine) as client:
-        return client.infer(model, [strings(values, name)]).as_numpy("embedding")
-
-
 def test_captions_find_their_pictures(delegated, cpu):
-    scenes = [sample(seed) for seed in EVALUATION_SEEDS[:12]]
-    jpegs = [encode(draw(scene, (480, 360)), "jpeg") for scene in scenes]
-    images = embed(delegated, jpegs, "search_image", "image")
-    assert (images * embed(cpu, jpegs, "search_image", "image")).sum(-1).min() >= COSINE
-    texts = embed(delegated, [caption(scene).encode() for scene in scenes], "search_text", "text")
-    assert ((images @ texts.T).argmax(-1) == np.arange(len(scenes))).mean() >= 0.9
+    captions_find_their_pictures(delegated, cpu, cosine=LIMITS["cosine"])
 
 
 def test_faces_are_those_that_a_processor_finds(fallen_back, cpu):
-    photos = []
-    for photo in people_photos(4):
-        data = BytesIO()
-        draw_group(photo.group, photo.size)[0].convert("RGB").save(data, "JPEG", quality=90)
-        photos.append(data.getvalue())
     with connect(fallen_back) as on_litert, connect(cpu) as on_cpu:
-        pairs = [(ask(on_litert, photo), ask(on_cpu, photo)) for photo in photos]
+        pairs = [(ask(on_litert, photo), ask(on_cpu, photo)) for photo in group_photos(4)]
     assert sum(len(wanted["boxes"]) for _, wanted in pairs) >= 4
     for found, wanted in pairs:
         np.testing.assert_allclose(found["boxes"], wanted["boxes"], atol=0.1)  # in the photo, which is larger than the letterbox
-        np.testing.assert_allclose(found["scores"], wanted["scores"], atol=SCORE)
+        np.testing.assert_allclose(found["scores"], wanted["scores"], atol=LIMITS["score"])
         assert ((found["embeddings"] * wanted["embeddings"]).sum(-1) >= 0.9999).all()
 
 

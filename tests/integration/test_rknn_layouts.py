@@ -8,10 +8,9 @@ import pytest
 
 from tests.support import face_exports
 from tests.support.serving import CHECKOUT
-from triptych_server.errors import ConversionError, ConverterMissingError
+from triptych_server.errors import ConversionError
 from triptych_server.models.convert.convert import convert
-from triptych_server.models.convert.environment import prepare
-from triptych_server.models.convert.rknn import RECIPE, RknnConverter
+from triptych_server.models.convert.rknn import RknnConverter
 from triptych_server.models.import_clip import import_visual
 from triptych_server.models.import_faces import import_detector, import_embedder
 from triptych_server.models.preprocess import Preprocess
@@ -35,20 +34,12 @@ LAYOUTS = {  # one for each form that the cut and the toolkit see; the others ar
 
 
 @pytest.fixture(scope="module")
-def toolkit():
-    try:
-        return prepare(RECIPE, print)
-    except ConverterMissingError as error:
-        pytest.skip(f"rknn-toolkit2 cannot be installed here: {error}")
-
-
-@pytest.fixture(scope="module")
 def repository(tmp_path_factory):
     return CHECKOUT.copy_to(tmp_path_factory.mktemp("layouts") / "repository")
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
-def test_agrees_in_the_simulator(name, repository, toolkit, tmp_path):
+def test_agrees_in_the_simulator(name, repository, rknn_toolkit, tmp_path):
     network, target = LAYOUTS[name]
     graph = repository.model(network) / "1" / "model.onnx"
     if network == "clip_visual":
@@ -56,7 +47,7 @@ def test_agrees_in_the_simulator(name, repository, toolkit, tmp_path):
     else:
         bring = import_embedder if network == "face_recognition" else import_detector
         bring(face_exports.make(name, tmp_path).path, graph)
-    report = convert(repository, network, RknnConverter(toolkit, target), print)
+    report = convert(repository, network, RknnConverter(rknn_toolkit, target), print)
     if report.agreement.cosine is None:
         assert 0 < report.agreement.pixels < 1
         assert report.agreement.score < 0.005
@@ -67,7 +58,7 @@ def test_agrees_in_the_simulator(name, repository, toolkit, tmp_path):
     assert (report.folder / "model.rknn").read_bytes()[:4] == b"RKNN"
 
 
-def test_numbers_that_overflow_in_half_precision_are_found(repository, toolkit, tmp_path):
+def test_numbers_that_overflow_in_half_precision_are_found(repository, rknn_toolkit, tmp_path):
     """A tower whose features are a thousand times as large before it normalises: in float32 it answers as before."""
     name = "openclip-vit-not-normalised"
     graph = repository.model("clip_visual") / "1" / "model.onnx"
@@ -79,4 +70,4 @@ def test_numbers_that_overflow_in_half_precision_are_found(repository, toolkit, 
     onnx.save_model(model, str(made.path))
     import_visual(made.path, graph, preprocess=Preprocess(exports.SIZE, exports.MEAN, exports.STD))
     with pytest.raises(ConversionError, match="infinite embedding: a number inside it is too large for half precision"):
-        convert(repository, "clip_visual", RknnConverter(toolkit, "rk3588"), print)
+        convert(repository, "clip_visual", RknnConverter(rknn_toolkit, "rk3588"), print)
