@@ -1,10 +1,8 @@
 """The rows of `faces` and `photo`: against the plain service with none to ten faces on a photo, and against asking twice."""
 
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 from loadtest.agreement import FACES, check_agreement
@@ -13,6 +11,7 @@ from loadtest.contest import Contest
 from loadtest.loads import LoadRun, Photos
 from loadtest.report import Goal, Row
 from loadtest.rows import IN_FLIGHT, breakdown, latencies, throughputs
+from triptych_server.benchmark.diagnosis.steps import cpu_ms
 from triptych_server.benchmark.limits import Limits
 from triptych_server.benchmark.machine import usable_cores
 from triptych_server.vision.face_pixels import FacePixels
@@ -36,7 +35,7 @@ def face_rows(contest: Contest, crowds: Mapping[int, Path], nets: str, *, goals:
         both = _measure(contest, "faces", "plain faces", Photos(folder, count))
         per_second = 1 / (1 / detector + count / recogniser)
         # A lone photo's faces share one run, on all cores.
-        limits = Limits.of(usable_cores(), _cpu_ms(FacePixels().square, jpegs[count]), per_second, lone + 1e3 * count / recogniser)
+        limits = Limits.of(usable_cores(), cpu_ms(FacePixels().square, jpegs[count]), per_second, lone + 1e3 * count / recogniser)
         what = f"{nets}, {count} face{'s' * (count != 1)}"
         rows += both.rows(f"faces_{count}", what, GOALS if goals else None, limits)
         facts["breakdown"] |= {f"{count} faces, {load}": breakdown(runs) for load, runs in both.loads()}
@@ -81,14 +80,3 @@ def _measure(contest: Contest, one: Task, other: Task, photos: Photos) -> _Both:
     slowest = max(run.load.percentile_ms(50) for runs in single for run in runs) / 1e3
     many = contest.loads(one, other, photos, IN_FLIGHT, at_least=2 * IN_FLIGHT * slowest)  # each must be answered twice
     return _Both((one, other), many, single)
-
-
-def _cpu_ms(make_pixels: Callable[[bytes], object], jpegs: Sequence[bytes]) -> float:
-    """CPU milliseconds of decoding one photo, the median of five rounds."""
-    rounds = []
-    for _ in range(6):
-        begin = time.thread_time()
-        for jpeg in jpegs:
-            make_pixels(jpeg)
-        rounds.append(1e3 * (time.thread_time() - begin) / len(jpegs))
-    return median(rounds[1:])

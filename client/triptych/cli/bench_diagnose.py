@@ -67,13 +67,14 @@ def diagnose(
 @contextlib.contextmanager
 def _server(place: "Repository", profile: str, url: str | None) -> Iterator["Server"]:
     """The one that runs, or one of its own for as long as the block lasts."""
-    from triptych_server.benchmark.diagnosis.watch import Server, listening_pid
+    from triptych_server.benchmark.diagnosis.watch import Server
+    from triptych_server.benchmark.served import listener
     from triptych_server.engine import Engine, EngineOptions
 
     cores = len(os.sched_getaffinity(0))
     if url:
         address = url.removeprefix("grpc://")
-        yield Server(address, listening_pid(address), cores)
+        yield Server(address, listener(address), cores)
         return
     with Engine(EngineOptions(place, profile=profile, http_port=0, grpc_port=0, metrics_port=0)) as engine:
         yield Server(engine.grpc_url.removeprefix("grpc://"), engine.pid, cores)

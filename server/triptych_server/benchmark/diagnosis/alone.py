@@ -20,7 +20,7 @@ from google.protobuf.json_format import MessageToDict
 from tritonclient.grpc.model_config_pb2 import ModelConfig, ModelInstanceGroup
 
 from triptych_server.benchmark.cpu import CpuClock, CpuUse
-from triptych_server.errors import DeviceError, EngineError, TriptychServerError
+from triptych_server.errors import EngineError, TriptychServerError
 from triptych_server.serving.instance import PROFILE_VARIABLE, Instance
 from triptych_server.sessions.protocol import Arrays, Session
 
@@ -140,7 +140,7 @@ def main() -> None:
     """JSON on stdin, JSON on the last line of stdout."""
     try:
         found = _measure(json.load(sys.stdin))
-    except (TriptychServerError, DeviceError) as error:
+    except TriptychServerError as error:
         sys.exit(str(error))
     print(json.dumps([asdict(each) for each in found]))
 

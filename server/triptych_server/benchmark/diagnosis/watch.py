@@ -1,7 +1,5 @@
 """Put a load on one model of a running Triton and watch: the client's figures, Triton's counters and the processes' clocks."""
 
-import contextlib
-import os
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -102,15 +100,3 @@ def waited_seconds(pid: int) -> float | None:
             except (OSError, IndexError, ValueError):
                 return None
     return total / 1e9 if Path("/proc/self/schedstat").exists() else None
-
-
-def listening_pid(url: str) -> int | None:
-    """The process of this user that listens at `host:port` on this machine; None when it runs elsewhere, or is another user's."""
-    host, _, port = url.rpartition(":")
-    if host not in {"127.0.0.1", "localhost", "[::1]", "::1", os.uname().nodename}:
-        return None
-    with contextlib.suppress(psutil.Error):
-        for each in psutil.net_connections("tcp"):
-            if each.status == psutil.CONN_LISTEN and each.laddr and each.laddr.port == int(port) and each.pid:
-                return int(each.pid)
-    return None
