@@ -134,7 +134,7 @@ def main() -> None:
         console.print(f"Other processes took up to {100 * others:.0f} % of this machine meanwhile: measure again when it is quiet.")
     if not has_amx(facts["machine"]["flags"]):
         console.print(NO_AMX)
-    console.print(f"saved to {options.output}")
+    console.print(f"saved to {options.output}, as a page to {options.output.with_suffix('.html')}")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,10 @@ from typing import Any, Literal
 from rich.console import Console
 from rich.table import Table
 
+from triptych_server.benchmark.page import render
 from triptych_server.benchmark.series import Series
+
+TEMPLATES = Path(__file__).parent / "templates"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +83,12 @@ def _series(series: Series | None) -> dict[str, Any] | None:
 
 
 def write_report(path: Path, rows: Sequence[Row], facts: Mapping[str, Any]) -> None:
-    """Save rows and facts (machine, versions, corpus, where the time goes) as JSON."""
+    """Save rows and facts (machine, versions, corpus, where the time goes) as JSON, and as a page of the same name beside it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     content = {**facts, "rows": [row.as_json() for row in rows]}
     path.write_text(json.dumps(content, indent=2, default=str) + "\n")
+    page = render("goals.html.j2", {"rows": rows, "facts": facts}, [TEMPLATES])
+    path.with_suffix(".html").write_text(page, encoding="utf-8")
 
 
 def print_rows(console: Console, rows: Sequence[Row]) -> None:

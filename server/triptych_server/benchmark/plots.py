@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 COLOURS = ("#3f7fc1", "#d2752b", "#379a6b", "#a35fb0", "#c4504d", "#8a8f98", "#b59a2f", "#3aa3a8")  # mid tones: on light and on dark
 QUANTILES = ("p50_ms", "p90_ms", "p95_ms", "p99_ms")
 SIZE = (5.4, 3.5)  # inches; with 10 pt it can be read at the width of a phone
+LEAST_SHARE = 0.01  # of the CPU time, below which a process is not drawn
+LINE = 45  # characters of a legend that fit side by side
 _STYLE: Any = {
     "text.color": INK,
     "axes.labelcolor": INK,
@@ -71,8 +73,8 @@ def _curve(model: str, sweep: Sequence[Point], shared: Sequence[Point]) -> Pictu
                     xerr=_ranges(points, "throughput"),
                 )
     for point, x, y in zip(sweep, _medians(sweep, "throughput"), _medians(sweep, "p50_ms"), strict=True):
-        axes.annotate(f"{point.level:g}", (x, y), xytext=(0, -13), textcoords="offset points", fontsize=8, ha="center")
-    _finish(axes)
+        axes.annotate(f"{point.level:g}", (x, y), xytext=(0, 6), textcoords="offset points", fontsize=8, ha="center", color=INK)
+    _finish(figure, axes)
     best = max(sweep, key=lambda point: median(point.values("throughput")))
     words = f"Most: {median(best.values('throughput')):.1f} answers per second with {best.load}. Numbers at the points: requests in flight."
     return Picture(f"{model}-curve", title, f"{words} Bars: from the lowest to the highest run.", figure)
@@ -86,7 +88,7 @@ def _quantiles(model: str, points: Sequence[Point], kind: Kind) -> Picture:
     for name, colour in zip(QUANTILES, COLOURS, strict=False):
         _line(axes, points, list(places), name, colour, name[:3])
     axes.set_xticks(places, [f"{point.level:g}" for point in points])
-    _finish(axes)
+    _finish(figure, axes)
     last = points[-1]
     values = ", ".join(f"{name[:3]} {median(last.values(name)):.1f} ms" for name in QUANTILES)
     return Picture(f"{model}-latency-{kind}", title, f"With {last.load}: {values}. Bars: from the lowest to the highest run.", figure)
@@ -95,32 +97,35 @@ def _quantiles(model: str, points: Sequence[Point], kind: Kind) -> Picture:
 def _parts(model: str, point: Point) -> Picture:
     title = f"{model}: time in each model, {point.load}"
     figure, axes = _figure(title, "ms per request", "")
-    uses = [(name, use) for name, use in point.typical.models.items() if use.queue_ms or use.compute_ms]
-    names = [f"{name}\nbatch {use.mean_batch:.1f}" if use.mean_batch else name for name, use in uses]
+    models = point.typical.models
+    uses = [(name, use) for name, use in models.items() if name != model or len(models) == 1]  # an ensemble's own time is its steps'
+    names = [f"{name}\nbatch {use.mean_batch:.1f}" for name, use in uses]
     queue, compute = [use.queue_ms for _, use in uses], [use.compute_ms for _, use in uses]
     axes.barh(names, queue, color=COLOURS[1], label="waits in the queue", height=0.6)
     axes.barh(names, compute, left=queue, color=COLOURS[0], label="computes", height=0.6)
     axes.invert_yaxis()
     axes.grid(axis="x", alpha=0.3)
-    axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
+    axes.set_axisbelow(True)
+    _legend(figure, axes, 2)
     words = "; ".join(
         f"{name} waits {use.queue_ms:.1f} ms and computes {use.compute_ms:.1f} ms in batches of {use.mean_batch:.1f}" for name, use in uses
     )
-    return Picture(f"{model}-parts", title, f"{words}. An ensemble's own bar is the sum of its steps.", figure)
+    return Picture(f"{model}-parts", title, f"{words}.", figure)
 
 
 def _cpu(model: str, points: Sequence[Point]) -> Picture:
     title = f"{model}: CPU time per answer"
     figure, axes = _figure(title, _axis(points), "CPU ms per answer, all cores")
-    roles = sorted({role for point in points for role in point.typical.cpu_ms}, key=lambda role: -points[-1].typical.cpu_ms.get(role, 0))
+    last = points[-1].typical.cpu_ms
+    roles = [role for role in sorted(last, key=lambda role: -last[role]) if last[role] > LEAST_SHARE * sum(last.values())]
     bottom = [0.0] * len(points)
     for role, colour in zip(roles, COLOURS * 3, strict=False):
         heights = [point.typical.cpu_ms.get(role, 0.0) for point in points]
         axes.bar([f"{point.level:g}" for point in points], heights, bottom=bottom, color=colour, label=role, width=0.65)
         bottom = [low + height for low, height in zip(bottom, heights, strict=True)]
     axes.margins(y=0.1)
-    _finish(axes, beside=True)
-    spent = ", ".join(f"{role} {points[-1].typical.cpu_ms.get(role, 0.0):.1f} ms" for role in roles)
+    _finish(figure, axes)
+    spent = ", ".join(f"{role} {last[role]:.1f} ms" for role in roles)
     return Picture(f"{model}-cpu", title, f"With {points[-1].load}: {spent}.", figure)
 
 
@@ -132,7 +137,7 @@ def _memory(model: str, points: Sequence[Point]) -> Picture:
     for (name, label), colour in zip(kinds.items(), COLOURS, strict=False):
         axes.plot(places, _medians(points, name), marker="o", ms=4, lw=1.5, color=colour, label=label)
     axes.set_xticks(places, [f"{point.level:g}" for point in points])
-    _finish(axes)
+    _finish(figure, axes)
     last = ", ".join(f"{label} {median(points[-1].values(name)):.0f} MiB" for name, label in kinds.items())
     return Picture(f"{model}-memory", title, f"With {points[-1].load}: {last}.", figure)
 
@@ -157,13 +162,18 @@ def _line(axes: Any, points: Sequence[Point], x: Sequence[float], name: str, col
     axes.errorbar(x, y, yerr=errors, marker="o", ms=4, lw=1.5, elinewidth=0.8, color=colour, label=label, **more)
 
 
-def _finish(axes: Any, *, beside: bool = False) -> None:
+def _finish(figure: "Figure", axes: Any) -> None:
     axes.set_ylim(bottom=0)
-    axes.grid(alpha=0.3, axis="y" if beside else "both")
+    axes.grid(alpha=0.3)
     axes.set_axisbelow(True)
-    legend = axes.legend(frameon=False, fontsize=9, **({"loc": "center left", "bbox_to_anchor": (1, 0.5)} if beside else {}))
-    for text in legend.get_texts():
-        text.set_color(INK)
+    _legend(figure, axes, 4)
+
+
+def _legend(figure: "Figure", axes: Any, columns: int) -> None:
+    """Below, where it hides nothing."""
+    handles, labels = axes.get_legend_handles_labels()
+    columns = columns if sum(map(len, labels)) < LINE else 2
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False, fontsize=9, labelcolor=INK)
 
 
 def _axis(points: Sequence[Point]) -> str:

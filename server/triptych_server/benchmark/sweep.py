@@ -3,7 +3,7 @@
 import os
 import resource
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -95,9 +95,10 @@ class Sweep:
                 progress(turn * len(self.points) + number + 1, total, point, came)
 
     def _warm_up(self, model: str) -> None:
-        """Graphs compile at their first batches, allocators grow."""
+        """Graphs compile at their first batches, allocators grow. What fails here fails again where it is written down."""
         load = PerfLoad(concurrency=max(self.plan.concurrency, default=4), window_ms=WARM_UP_MS, write_input=self._input(model))
-        self.perf.measure(model, self.served.url, load)
+        with suppress(EngineError):
+            self.perf.measure(model, self.served.url, load)
 
     def _input(self, model: str) -> Callable[[Path], Path | None]:
         return partial(write_input, self.configs[model], self.jpegs)
