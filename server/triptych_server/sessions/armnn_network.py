@@ -34,7 +34,7 @@ def channels_first(array: NDArray[Any]) -> NDArray[Any]:
 class LiteRtNetwork:
     """Not for two threads at once. With a `delegate`, it and LiteRT's plain kernels compute; without one, XNNPACK does.
 
-    `operators` is how many the network has, `taken` how many of them the delegate runs; the others it left to LiteRT.
+    With a delegate, `operators` is how many the network has, and `taken` how many of them the delegate runs; it left the others to LiteRT.
     """
 
     def __init__(
@@ -52,7 +52,8 @@ class LiteRtNetwork:
             self._interpreter.allocate_tensors()
             self._input = self._interpreter.get_input_details()[0]["index"]
             self._outputs = [details["index"] for details in self._interpreter.get_output_details()]
-            self.operators, self.taken = _count(self._interpreter._get_ops_details())  # no public name for it
+            nodes = self._interpreter._get_ops_details() if delegate else ()  # no public name for it
+            self.operators, self.taken = _count(nodes)
         except (RuntimeError, ValueError) as error:
             self.close()
             raise DeviceError(f"LiteRT cannot load {compiled.name}: {one_line(error)}") from error

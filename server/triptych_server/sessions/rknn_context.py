@@ -80,7 +80,6 @@ class RknnContext:
         except DeviceError:
             self.close()
             raise
-        self._lite.rknn_data = None  # the file, as large as the weights: the NPU has its copy
 
     def versions(self) -> tuple[str, str]:
         """Of the runtime library and of the kernel driver; empty where it does not tell."""

@@ -84,7 +84,6 @@ def test_runs_any_batch_and_tells_what_it_runs_on(lite, board, graph):
     assert (session.device.requested, session.device.actual) == ("RKNPU", "RK3588 NPU, driver 0.9.8, runtime 2.5.0")
     assert (session.device.precision, session.device.fallback) == ("f16", "")
     assert [context.mask for context in lite.made] == [0, 0, 0]
-    assert [context.rknn_data for context in lite.made] == [None] * 3  # the file's bytes are not kept beside the NPU's copy
     assert [context.runs for context in lite.made] == [1] * 3  # each has proved itself before it is ready
     assert session.concurrency == 4
     for values in ([7], [3, 1, 2], range(16)):
