@@ -31,6 +31,10 @@ def serve(
     place: Annotated[
         list[str] | None, typer.Option(help="One model's GPUs, instead: clip_visual=0; may be given several times.", show_default=False)
     ] = None,
+    target_device: Annotated[
+        str | None,
+        typer.Option(envvar="TRIPTYCH_TARGET_DEVICE", help="OpenVINO's device: GPU, NPU, AUTO:GPU,CPU.", show_default="the profile's"),
+    ] = None,
     log_file: Annotated[Path | None, typer.Option(help="Where Triton's log goes.")] = None,
     verbose: Annotated[bool, typer.Option("--verbose", help="Let Triton log every request.")] = False,
     control_key: Annotated[
@@ -60,7 +64,7 @@ def serve(
         try:
             settings = from_environment(target)
             options = EngineOptions(target, **chosen)
-            options = replace(options, overrides=chosen_overrides(options, settings, device_ids, place or []))
+            options = replace(options, overrides=chosen_overrides(options, settings, device_ids, place or [], target_device))
         except _Stop:
             return
         engine = Engine(options)

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from triptych_server.engine import EngineOptions
     from triptych_server.repository import Repository
 
+OPENVINO = "openvino"
+
 
 def from_environment(repository: Repository) -> Overrides:
     """What Immich's variables say: its models are put in place, the rest is returned."""
@@ -33,15 +35,24 @@ def from_environment(repository: Repository) -> Overrides:
     return settings.overrides
 
 
-def chosen_overrides(options: EngineOptions, environment: Overrides, device_ids: str | None, place: list[str]) -> Overrides:
+def chosen_overrides(
+    options: EngineOptions, environment: Overrides, device_ids: str | None, place: list[str], target_device: str | None = None
+) -> Overrides:
     """The options of the command before those of the environment, whose devices mean nothing where there is no GPU."""
-    from triptych_server.configs.overrides import runs_on_gpus
     from triptych_server.configs.read import profile_config
 
+    configs = [profile_config(folder, options.profile) for folder in options.repository.models()]
+    if target_device is not None:
+        if not any(config.backend == OPENVINO for config in configs):
+            raise CommandError(
+                f"--target-device is {target_device}, but no model of the profile {options.profile} runs in OpenVINO; leave it out"
+            )
+        said = {**environment.parameters.get(OPENVINO, {}), "TARGET_DEVICE": target_device}
+        environment = replace(environment, parameters={**environment.parameters, OPENVINO: said})
     devices = environment.device_ids
     if device_ids is not None:
         devices = _devices("--device-ids", device_ids)
-    elif devices and not runs_on_gpus(profile_config(folder, options.profile) for folder in options.repository.models()):
+    elif devices and not environment.run_on_gpus(configs):
         err().print(f"MACHINE_LEARNING_DEVICE_IDS has no effect: the profile {options.profile} uses no GPU")
         devices = ()
     placed: dict[str, tuple[int, ...]] = {}

@@ -45,16 +45,10 @@ class Overrides:
     def applied(self, config: ModelConfig, graph: Path | None = None) -> ModelConfig:
         """A copy of a model's config with what concerns it laid over; `graph` is its model.onnx, which names folders for what is compiled
         from it. ConfigError when a model that is placed runs on no GPU."""
-        changed = ModelConfig()
-        changed.CopyFrom(config)
+        changed = self._with_parameters(config)
         devices = self.place.get(config.name, self.device_ids)
         if devices and not _put_on(changed, devices) and config.name in self.place:
             raise ConfigError(f"{config.name} runs on no GPU in this profile, so it cannot be placed on device {devices[0]}")
-        parameters = self.parameters.get(config.backend, {})
-        for key, value in parameters.items():
-            changed.parameters[key].string_value = value
-        if ignored_natively(config.backend, parameters):
-            changed.runtime = OUR_RUNTIME
         for accelerator in changed.optimization.execution_accelerators.gpu_execution_accelerator:
             for key, value in self.accelerator.get(accelerator.name, {}).items():
                 accelerator.parameters[key] = value.replace(GRAPH, graph_name(config.name, graph)) if graph and GRAPH in value else value
@@ -66,19 +60,23 @@ class Overrides:
         unknown = sorted(set(self.place) - {config.name for config in served})
         if unknown:
             raise ConfigError(f"no model {unknown[0]!r} to place; there are: {', '.join(sorted(config.name for config in served))}")
-        if self.device_ids and not runs_on_gpus(served):
+        if self.device_ids and not self.run_on_gpus(served):
             raise ConfigError("device ids are given, but no model of this profile runs on a GPU; choose another profile, or leave them out")
 
+    def run_on_gpus(self, configs: Iterable[ModelConfig]) -> bool:
+        """Whether device ids mean something to any of these models."""
+        return any(_put_on(self._with_parameters(config), (0,)) for config in configs)
 
-def runs_on_gpus(configs: Iterable[ModelConfig]) -> bool:
-    """Whether device ids mean something to any of these models."""
-    return any(_put_on(_copy(config), (0,)) for config in configs)
-
-
-def _copy(config: ModelConfig) -> ModelConfig:
-    copy = ModelConfig()
-    copy.CopyFrom(config)
-    return copy
+    def _with_parameters(self, config: ModelConfig) -> ModelConfig:
+        """A copy with the parameters for its backend."""
+        changed = ModelConfig()
+        changed.CopyFrom(config)
+        parameters = self.parameters.get(config.backend, {})
+        for key, value in parameters.items():
+            changed.parameters[key].string_value = value
+        if ignored_natively(config.backend, parameters):
+            changed.runtime = OUR_RUNTIME
+        return changed
 
 
 def _put_on(config: ModelConfig, devices: Devices) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 import pytest
 
-from triptych_server.configs.overrides import Overrides, runs_on_gpus
+from triptych_server.configs.overrides import Overrides
 from triptych_server.configs.read import parameters_of, parse_config
 from triptych_server.errors import ConfigError
 
@@ -91,5 +91,7 @@ def test_they_survive_a_note():
 
 
 def test_which_configs_know_devices():
-    assert runs_on_gpus([config(CPU), config(CUDA)]) and runs_on_gpus([config(OPENVINO)])
-    assert not runs_on_gpus([config(CPU), config(OPENVINO.replace('"GPU"', '"NPU"'))])
+    assert Overrides().run_on_gpus([config(CPU), config(CUDA)]) and Overrides().run_on_gpus([config(OPENVINO)])
+    npu = config(OPENVINO.replace('"GPU"', '"NPU"'))
+    assert not Overrides().run_on_gpus([config(CPU), npu])
+    assert Overrides(parameters={"openvino": {"TARGET_DEVICE": "GPU"}}).run_on_gpus([npu])

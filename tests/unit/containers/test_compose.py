@@ -67,6 +67,8 @@ def test_every_profile_can_be_chosen(services, compose):
     assert {re.sub(r"-.*", "", name) for name in HARDWARE} == set(NEEDS)
     for hardware in HARDWARE:
         assert services[hardware]["environment"]["TRIPTYCH_PROFILE"] == re.sub(r"-.*", "", hardware)
+    targets = {name: service["environment"].get("TRIPTYCH_TARGET_DEVICE") for name, service in services.items()}
+    assert {name: target for name, target in targets.items() if target} == {"openvino": "GPU", "openvino-npu": "NPU"}
     chosen = compose(TRIPTYCH_PROFILE="mine", RENDER_GID="992")["openvino"]
     assert chosen["environment"]["TRIPTYCH_PROFILE"] == "mine"
     assert "992" in map(str, chosen["group_add"])
