@@ -112,13 +112,23 @@ def convert(repository: Repository, network: str, converter: Converter, say: Say
             with locked(repository, _PATIENCE):
                 if graph_hash(graph) != source:
                     raise ConversionError(f"{network} was changed while it was converted; convert it again")
-                if target.exists():  # whoever looks between the two renames finds no conversion, never half of one
-                    target.rename(Path(scratch) / "old")
-                folder.rename(target)
+                _replace(target, folder, Path(scratch) / "old")
     except OSError as error:
         raise ConversionError(f"{network} could not be converted in {graph.parent}: {error.strerror}") from error
     size = sum(file.stat().st_size for file in target.iterdir()) / 1e6
     return Report(network, target, agreement, size, time.monotonic() - started)
+
+
+def _replace(target: Path, new: Path, old: Path) -> None:
+    """Whoever looks between the two renames finds no conversion, never half of one; what was there comes back when the second fails."""
+    try:
+        if target.exists():
+            target.rename(old)
+        new.rename(target)
+    except BaseException:  # Ctrl-C too
+        if old.exists() and not target.exists():
+            old.rename(target)
+        raise
 
 
 def _fill(folder: Path, graph: Path, converter: Converter) -> tuple[str, Agreement]:

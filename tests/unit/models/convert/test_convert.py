@@ -124,6 +124,22 @@ def test_a_full_disk_is_said(repository):
     assert contents(folder(repository)) is None
 
 
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_the_older_one_comes_back_when_the_new_one_cannot_be_put_in_place(repository, monkeypatch, error):
+    convert(repository, "face_recognition", Kept(), silent)
+    was, rename = contents(folder(repository)), Path.rename
+
+    def fail(self, target):
+        if self.name == "rk3588" and self.parent.name.startswith(".rk3588"):
+            raise error
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", fail)
+    with pytest.raises((ConversionError, KeyboardInterrupt)):
+        convert(repository, "face_recognition", Kept(), silent)
+    assert contents(folder(repository)) == was
+
+
 def test_an_interrupted_conversion_leaves_nothing(repository):
     def interrupt():
         raise KeyboardInterrupt
