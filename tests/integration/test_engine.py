@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -14,7 +15,9 @@ import tritonclient.grpc as triton_grpc
 
 from tests.support import runnable
 from tests.support.serving import add_model, empty_repository, options
+from triptych_server.configs.overrides import Overrides
 from triptych_server.engine import Engine
+from triptych_server.engine.shared_memory import NAME
 from triptych_server.engine.triton import find_triton
 from triptych_server.errors import EngineError
 
@@ -40,6 +43,11 @@ def config(backend="onnxruntime", dtype="TYPE_FP32", dim=4, more=""):
 NAMESPACE = Path("/proc/self/ns/pid").stat().st_ino
 
 
+def scratches(owner=None):
+    """Temporary folders of the engines of a process: this one's by default."""
+    return {str(folder) for folder in Path(tempfile.gettempdir()).glob(f"triptych_{NAMESPACE}_{owner or os.getpid()}_*")}
+
+
 def regions(owner=None):
     """Shared-memory regions of the engines of a process: this one's by default."""
     return {file.name for file in Path("/dev/shm").glob(f"triptych_{NAMESPACE}_{owner or os.getpid()}_*")}
@@ -61,8 +69,8 @@ def stubs(owner=None):
 @pytest.fixture
 def left():
     """What engines of this process have left since the test began; the run's shared engine may be up already."""
-    before = regions() | stubs()
-    return lambda: (regions() | stubs()) - before
+    before = regions() | stubs() | scratches()
+    return lambda: (regions() | stubs() | scratches()) - before
 
 
 def test_starts_serves_and_leaves_nothing_behind(tmp_path, left):
@@ -74,13 +82,13 @@ def test_starts_serves_and_leaves_nothing_behind(tmp_path, left):
             assert client.get_model_metadata("doubler").platform != ""
         with pytest.raises(EngineError, match="running already"):
             engine.start()
-        pid, scratch = engine.pid, [folder for folder in Path("/tmp").glob("triptych-*") if (folder / "backends").is_dir()]
+        pid = engine.pid
         assert left() & regions()
         assert left() & stubs()
+        assert left() & scratches()
     assert engine.pid is None
     assert not Path(f"/proc/{pid}").exists()
     assert not left()
-    assert scratch and not any(folder.exists() for folder in scratch if str(pid) in str(folder))
     assert "doubler" in (tmp_path / "triton.log").read_text()
     assert not list(repository.root.rglob("__pycache__"))
 
@@ -225,6 +233,47 @@ def test_a_start_that_takes_long_says_so(tmp_path, monkeypatch, caplog):
         assert "still starting after 1 s; Triton's last word: " in caplog.text
 
 
+KILLS_ONCE = """
+import os, signal
+from pathlib import Path
+class TritonPythonModel:
+    def initialize(self, args):
+        killed = Path({killed!r})
+        if not killed.exists():
+            killed.touch()
+            os.kill(os.getppid(), signal.SIGKILL)
+    def execute(self, requests):
+        return []
+"""
+LATER = Overrides(parameters={"python": {"any": "1"}})  # what has another config than its folder's is loaded when Triton is up
+
+
+def test_a_triton_that_dies_in_a_load_is_started_again(tmp_path, caplog, left):
+    repository = empty_repository(tmp_path / "repository")
+    add_model(repository, "net", config(), runnable.doubler)
+    code = KILLS_ONCE.format(killed=str(tmp_path / "killed"))
+    add_model(repository, "kills", config("python").replace('default_model_filename: "model.onnx"', ""), code=code, where="python_models")
+    with Engine(options(repository, tmp_path, overrides=LATER)) as engine:
+        client = triton_grpc.InferenceServerClient(engine.grpc_url.removeprefix("grpc://"))
+        assert client.is_model_ready("kills")
+        assert len({NAME.match(name)[0] for name in left() & regions()}) == 1  # the first attempt's are gone
+        assert len({Path(f"/proc/{stub}/cwd").readlink() for stub in left() & stubs()}) == 1
+    assert "starting Triton again (2 of 5): Triton ended with code -9" in caplog.text
+    assert not left()
+
+
+def test_a_load_that_takes_too_long_ends_with_the_start(tmp_path, left):
+    repository = empty_repository(tmp_path / "repository")
+    add_model(repository, "net", config(), runnable.doubler)
+    code = SLOW.replace("time.sleep(2)", "time.sleep(100)")
+    add_model(repository, "slow", config("python").replace('default_model_filename: "model.onnx"', ""), code=code, where="python_models")
+    began = time.monotonic()
+    with pytest.raises(EngineError, match=r"Triton was not ready in time, \d+ s after it was started"):
+        Engine(options(repository, tmp_path, overrides=LATER, start_timeout=5, stop_timeout=1)).start()
+    assert time.monotonic() - began < 60
+    assert not left()
+
+
 def test_profiles_choose_the_config_by_name(tmp_path):
     repository = empty_repository(tmp_path / "repository")
     folder = add_model(repository, "doubler", config(), runnable.doubler)
@@ -253,7 +302,9 @@ def test_triton_ends_with_an_engine_that_is_killed_and_the_next_one_removes_what
         time.sleep(0.1)
     assert not stubs(child.pid)
     assert not triton.exists()
+    assert scratches(child.pid)
     stale = Path("/dev/shm") / f"triptych_{NAMESPACE}_{child.pid}_deadbeef_left"
     stale.touch()
     with Engine(options(repository, tmp_path)):
         assert not regions(child.pid)
+        assert not scratches(child.pid)

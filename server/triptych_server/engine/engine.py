@@ -5,7 +5,6 @@ import logging
 import secrets
 import shutil
 import subprocess
-import tempfile
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -28,6 +27,7 @@ from triptych_server.engine.options import EngineOptions
 from triptych_server.engine.ports import Ports, choose_ports
 from triptych_server.engine.readiness import HealthApi, not_ready
 from triptych_server.engine.running import EngineNote, new_note
+from triptych_server.engine.scratch import new_scratch, remove_stale_scratch
 from triptych_server.engine.servable import Servable, closure, find_servable, in_order, needs_of_all
 from triptych_server.engine.shared_memory import new_prefix, remove_regions, remove_stale_regions
 from triptych_server.engine.start_watch import StartWatch
@@ -240,9 +240,10 @@ class Engine:
     def _launch(self, triton: Triton, deadline: float) -> StartWatch:
         self._ports = choose_ports(self.options)
         remove_stale_regions()
+        remove_stale_scratch()
         prefix = new_prefix()
         self._launched.callback(remove_regions, prefix)
-        scratch = Path(tempfile.mkdtemp(prefix="triptych-"))
+        scratch = new_scratch(prefix)
         self._launched.callback(shutil.rmtree, scratch, ignore_errors=True)
         backends, staging = scratch / "backends", self._note.engine.staging if self._note else scratch / "staging"
         backends.mkdir()

@@ -22,14 +22,13 @@ def remove_regions(prefix: str, shm: Path = SHM) -> list[str]:
 def remove_stale_regions(shm: Path = SHM) -> list[str]:
     """Remove the regions of engines of this PID namespace that run no more, unless a process still maps them."""
     mapped = _mapped_names()
-    removed = []
-    for file in shm.glob("triptych_*"):
-        owner = NAME.match(file.name)
-        if owner is None or owner[1] != _pid_namespace() or _is_alive(int(owner[2])) or file.name in mapped:
-            continue
-        if _unlink(file):
-            removed.append(file.name)
-    return removed
+    return [file.name for file in shm.glob("triptych_*") if is_owner_gone(file.name) and file.name not in mapped and _unlink(file)]
+
+
+def is_owner_gone(name: str) -> bool:
+    """Whether a name begins with the prefix of an engine of this PID namespace that runs no more."""
+    owner = NAME.match(name)
+    return owner is not None and owner[1] == _pid_namespace() and not _is_alive(int(owner[2]))
 
 
 def _pid_namespace() -> str:
