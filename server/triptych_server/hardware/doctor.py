@@ -8,6 +8,9 @@ from triptych_server.hardware.finding import HARDWARE, Finding, Status
 from triptych_server.hardware.machine import Machine, probe
 from triptych_server.hardware.needs import NEEDS
 
+TARGETS = {"Intel GPU": "GPU", "Intel NPU": "NPU"}
+"""What OpenVINO also runs on, by the `what` of its finding, when it is told to."""
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -87,6 +90,8 @@ def _reason(machine: Machine, verdict: Verdict) -> str:
             return f"it runs on anything, and nothing that is known to be faster can be served on {found}"
         case "openvino":
             bf16 = any(name in machine.cpu.features for name in ("amx_bf16", "avx512_bf16"))
-            return f"faster than ONNX Runtime on {found}{', in bf16' if bf16 else ''}"
+            here = [finding.what for finding in verdict.findings if finding.what in TARGETS and finding.status is Status.OK]
+            others = "".join(f"; on the {what}: --target-device {TARGETS[what]}" for what in here)
+            return f"faster than ONNX Runtime on {found}{', in bf16' if bf16 else ''}{others}"
         case _:
             return f"{found} is here, with everything that it needs"

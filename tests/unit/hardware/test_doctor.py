@@ -91,6 +91,8 @@ def test_intel_gpu_and_npu_are_seen_and_what_they_lack_is_a_warning(look):
     machine = look(boards.CORE_ULTRA).machine
     assert machine.intel.gpus == ("Intel Arc Graphics (Meteor Lake)",)
     assert machine.intel.npus == ("Intel NPU (Meteor Lake)",)
+    assert look(boards.CORE_ULTRA).why.endswith("; on the Intel GPU: --target-device GPU; on the Intel NPU: --target-device NPU")
+    assert "--target-device" not in look(boards.CORE_ULTRA_BARE).why
     bare = findings(look(boards.CORE_ULTRA_BARE), "openvino")
     assert set(bare) == {"Intel GPU", "Intel NPU"}
     assert all(finding.status is Status.WARNING for finding in bare.values())

@@ -1,4 +1,4 @@
-"""openvino: an Intel, AMD or Arm processor; an Intel GPU or NPU is a choice on top (TARGET_DEVICE), so what those lack is a warning."""
+"""openvino: an Intel, AMD or Arm processor; an Intel GPU or NPU is a choice on top (--target-device), so what those lack is a warning."""
 
 from triptych_server.hardware.finding import HARDWARE, Finding, Status, missing, ok, warning
 from triptych_server.hardware.machine import Machine
@@ -52,12 +52,12 @@ def _extra(
     installed, library, mend = driver
     target = what.partition(" ")[2]
     if opened.status is not Status.OK:
-        return [warning(what, f"{names[0]}, but {opened.found}", f"{opened.expected}, for TARGET_DEVICE {target}", opened.mend)]
+        return [warning(what, f"{names[0]}, but {opened.found}", f"{opened.expected}, for --target-device {target}", opened.mend)]
     if not installed:
         advice = machine.container.advice(host=mend, container=f"in the image: {mend.removeprefix('sudo ')}")
-        return [warning(what, f"{names[0]}, without its driver", f"{library}, for TARGET_DEVICE {target}", advice)]
+        return [warning(what, f"{names[0]}, without its driver", f"{library}, for --target-device {target}", advice)]
     seen = machine.openvino_devices
     if seen is not None and not any(device.partition(".")[0] == target for device in seen):
         found = f"{names[0]}, but OpenVINO sees only {', '.join(seen) or 'nothing'}"
         return [warning(what, found, f"OpenVINO sees {target}", f"a newer driver: {mend}")]
-    return [ok(what, f"{', '.join(names)}: TARGET_DEVICE {target} can be used")]
+    return [ok(what, f"{', '.join(names)}: --target-device {target} can be used")]
