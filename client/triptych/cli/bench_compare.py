@@ -64,14 +64,16 @@ def _print(found: "Comparison") -> None:
     from statistics import median
 
     from triptych_server.benchmark.compare import LABELS, Verdict
+    from triptych_server.benchmark.page import figure as shown
 
     colours = {Verdict.BETTER: "green", Verdict.WORSE: "red"}
     table = Table("model", "load", "figure", "first", "second", "ratio", "", box=None)
     for change in found.changes:
         colour = colours.get(change.verdict, "dim")
-        figures = [f"{median(change.before):.3g}", f"{median(change.after):.3g}", f"{change.ratio:.2f}"]
+        figures = [shown(median(change.before)), shown(median(change.after)), f"{change.ratio:.2f}"]
         table.add_row(change.point.model, change.point.load, LABELS[change.figure], *figures, f"[{colour}]{change.verdict.value}[/]")
     out().print(table)
+    typer.echo(", ".join(f"{count} {verdict.value}" for verdict, count in found.counts().items()))
     for point in found.lost:
         err().print(f"only the first has figures of {point.model}, {point.load}", markup=False, soft_wrap=True)
     for difference in found.differences:

@@ -47,7 +47,7 @@ def run(
         signal.signal(number, _interrupt)
     with server_side():
         from triptych_server.benchmark.bench import BenchOptions, bench
-        from triptych_server.benchmark.page import write_report
+        from triptych_server.benchmark.page import check_tools, write_report
         from triptych_server.benchmark.photos import load_corpus, own_corpus
         from triptych_server.benchmark.sweep import Plan
         from triptych_server.repository import Repository
@@ -63,6 +63,7 @@ def run(
             Repository.locate(repository) if repository or not url else None,
             plan,
         )
+        check_tools()
         folder = output or Path(f"bench-{datetime.datetime.now():%Y%m%d-%H%M%S}")
         report = bench(options, _say, _progress)
         page = write_report(report, folder)

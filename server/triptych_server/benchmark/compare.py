@@ -83,6 +83,10 @@ class Comparison:
         ]
         return found + [f"{point.model}, {point.load}: no figures any more" for point in self.lost]
 
+    def counts(self) -> dict[Verdict, int]:
+        """How many figures got which verdict, those that occur."""
+        return {verdict: count for verdict in Verdict if (count := sum(change.verdict is verdict for change in self.changes))}
+
     @property
     def unknown(self) -> bool:
         """Whether a load has too few runs to tell."""

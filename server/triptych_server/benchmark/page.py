@@ -1,5 +1,6 @@
 """Reports as pages: Jinja2 templates with everything escaped, styles and pictures inside, nothing fetched from anywhere."""
 
+import importlib.util
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,18 +26,25 @@ class Drawn:
     png: str
 
 
+def check_tools() -> None:
+    """RuntimeMissingError where Matplotlib or Jinja2 is missing: before an hour of measuring, not after it."""
+    missing = [name for name in ("matplotlib", "jinja2") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise RuntimeMissingError(f"{' and '.join(missing)} is not installed, which the report is made with: pip install 'triptych[bench]'")
+
+
 def write_report(report: Report, folder: Path) -> Path:
-    """report.json, report.html and a PNG of each picture; returns the page. RuntimeMissingError where Matplotlib or Jinja2 is missing;
-    the JSON is written all the same."""
+    """report.json, report.html and a PNG of each picture; returns the page. RuntimeMissingError where a tool is missing; the JSON is
+    written all the same."""
     folder.mkdir(parents=True, exist_ok=True)
     report.save(folder)
+    check_tools()
     from triptych_server.benchmark.plots import pictures
+    from triptych_server.benchmark.svg import inline_svg
 
     drawn: dict[str, list[Drawn]] = {}
     for model in report.models:
         for picture in pictures(report, model):
-            from triptych_server.benchmark.svg import inline_svg
-
             png = folder / f"{picture.name}.png"
             picture.figure.savefig(png, dpi=DPI, facecolor="white")
             svg = inline_svg(picture.figure, picture.name, picture.words)
@@ -48,10 +56,9 @@ def write_report(report: Report, folder: Path) -> Path:
 
 def render(template: str, content: Mapping[str, Any], folders: Sequence[Path] = ()) -> str:
     """A page from a template of ours, or of `folders`, which may extend ours."""
-    try:
-        from jinja2 import Environment, FileSystemLoader, StrictUndefined
-    except ImportError:
-        raise RuntimeMissingError("Jinja2, which makes the page, is not installed: pip install 'triptych[bench]'") from None
+    check_tools()
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
     loader = FileSystemLoader([*folders, TEMPLATES])
     environment = Environment(autoescape=True, loader=loader, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
     environment.filters |= {"figure": figure, "spread": spread, "median": median}

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from triptych_server.benchmark.results import Kind, Point, Report
 from triptych_server.benchmark.svg import INK
-from triptych_server.errors import RuntimeMissingError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -16,6 +15,7 @@ COLOURS = ("#3f7fc1", "#d2752b", "#379a6b", "#a35fb0", "#c4504d", "#8a8f98", "#b
 QUANTILES = ("p50_ms", "p90_ms", "p95_ms", "p99_ms")
 SIZE = (5.4, 3.5)  # inches; with 10 pt it can be read at the width of a phone
 LEAST_SHARE = 0.01  # of the CPU time, below which a process is not drawn
+UNSTABLE = "not stable"
 LINE = 45  # characters of a legend that fit side by side
 _STYLE: Any = {
     "text.color": INK,
@@ -40,7 +40,7 @@ class Picture:
 
 
 def pictures(report: Report, model: str) -> Iterator[Picture]:
-    """Those of one model for which there are figures. RuntimeMissingError where Matplotlib is not installed."""
+    """Those of one model for which there are figures."""
     sweep, rates = report.of(model, "concurrency"), report.of(model, "rate")
     shared = report.of(model, "concurrency", shared_memory=True)
     if sweep:
@@ -143,11 +143,9 @@ def _memory(model: str, points: Sequence[Point]) -> Picture:
 
 
 def _figure(title: str, x: str, y: str) -> tuple["Figure", Any]:
-    try:
-        from matplotlib import rc_context
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise RuntimeMissingError("Matplotlib, which draws the points, is not installed: pip install 'triptych[bench]'") from None
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
     with rc_context(_STYLE):
         figure = Figure(figsize=SIZE, layout="constrained")
         axes = figure.subplots()
@@ -157,23 +155,31 @@ def _figure(title: str, x: str, y: str) -> tuple["Figure", Any]:
 
 
 def _line(axes: Any, points: Sequence[Point], x: Sequence[float], name: str, colour: str, label: str, **more: Any) -> None:
-    """One figure of every point, with bars from its lowest to its highest run."""
+    """One figure of every point, with bars from its lowest to its highest run, and a cross where one was not stable."""
     y, errors = _medians(points, name), _ranges(points, name)
     axes.errorbar(x, y, yerr=errors, marker="o", ms=4, lw=1.5, elinewidth=0.8, color=colour, label=label, **more)
+    shaky = [index for index, point in enumerate(points) if not point.stable]
+    if shaky:
+        known = UNSTABLE in axes.get_legend_handles_labels()[1]
+        marks = {"ls": "", "marker": "x", "ms": 6, "mew": 0.8, "color": INK, "label": "_" if known else UNSTABLE}
+        axes.plot([x[index] for index in shaky], [y[index] for index in shaky], **marks)
 
 
 def _finish(figure: "Figure", axes: Any) -> None:
     axes.set_ylim(bottom=0)
     axes.grid(alpha=0.3)
     axes.set_axisbelow(True)
-    _legend(figure, axes, 4)
+    _legend(figure, axes, 5)
 
 
 def _legend(figure: "Figure", axes: Any, columns: int) -> None:
     """Below, where it hides nothing."""
-    handles, labels = axes.get_legend_handles_labels()
+    entries = sorted(zip(*axes.get_legend_handles_labels(), strict=True), key=lambda entry: entry[1] == UNSTABLE)
+    labels = [label for _, label in entries]
     columns = columns if sum(map(len, labels)) < LINE else 2
-    figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False, fontsize=9, labelcolor=INK)
+    figure.legend(
+        [handle for handle, _ in entries], labels, loc="outside lower center", ncols=columns, frameon=False, fontsize=9, labelcolor=INK
+    )
 
 
 def _axis(points: Sequence[Point]) -> str:
