@@ -1,7 +1,7 @@
 """A Triton backend over any Session: requests are stacked, run, split, and each is answered by itself.
 
-`execute` returns as soon as the batch is on its way, unless every run that the session can use is taken: then it waits,
-so that Triton keeps collecting the next batch. A lone request runs at once on the calling thread, from Triton's memory; but where Triton
+`execute` returns shortly before the runtime could take another batch: until then Triton keeps collecting it, and what is urgent can still
+go first. A lone request runs at once on the calling thread, from Triton's memory; but where Triton
 collects none (no dynamic_batching), as many requests as the session can use run side by side.
 """
 
@@ -21,6 +21,7 @@ from triptych_server.serving.batching import batch_size, split, stack
 from triptych_server.serving.device_metric import DeviceMetric, publish_device
 from triptych_server.serving.instance import Instance, TensorConfig
 from triptych_server.serving.opening import told_while_opening
+from triptych_server.serving.pace import Pace, Run
 from triptych_server.sessions.protocol import Arrays, Session, SessionSettings, TensorSpec
 
 Requests: TypeAlias = "Sequence[tuple[pb_utils.InferenceRequest, Arrays]]"
@@ -57,6 +58,7 @@ class NetworkBackend:
             pb_utils.Logger.log_warn(f"{self._instance.name}: {device.fallback}")
         pb_utils.Logger.log_info(f"{self._instance.name}: asked for {device.requested}, runs on {device.actual} in {device.precision}")
         self._slots = threading.BoundedSemaphore(self._session.concurrency)
+        self._pace = Pace(max(self._session.concurrency - 1, 1))  # the last one waits its turn, ready
         self._triton_collects = bool(self._instance.config.get("dynamic_batching"))
         self._workers = ThreadPoolExecutor(self._session.concurrency, thread_name_prefix=self._instance.model)
 
@@ -73,6 +75,8 @@ class NetworkBackend:
         finally:
             if not handed_over:
                 self._slots.release()
+        if handed_over and self._triton_collects:
+            self._pace.wait()
 
     def finalize(self) -> None:
         """Let the last batches end, then close the graph."""
@@ -87,7 +91,7 @@ class NetworkBackend:
             batch = stack([inputs for _, inputs in taken])
             if len(taken) == 1:
                 batch = {name: array.copy() for name, array in batch.items()}
-            self._workers.submit(self._run_and_free, taken, batch)
+            self._workers.submit(self._run_and_free, self._pace.started(batch_size(batch)), taken, batch)
         except Exception as error:
             for request, _ in taken:
                 responses.send(request, responses.failure(error, self._instance.model))
@@ -107,10 +111,11 @@ class NetworkBackend:
                 responses.send(request, responses.failure(error, self._instance.model))
         return taken
 
-    def _run_and_free(self, taken: Requests, batch: Arrays) -> None:
+    def _run_and_free(self, run: Run, taken: Requests, batch: Arrays) -> None:
         try:
             self._run(taken, batch)
         finally:
+            self._pace.ended(run)
             self._slots.release()
 
     def _run(self, taken: Requests, batch: Arrays) -> None:

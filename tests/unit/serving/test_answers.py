@@ -84,6 +84,7 @@ def backend(pb_utils):
     made._session = Negation()
     made._slots = threading.BoundedSemaphore(2)
     made._triton_collects = True
+    made._pace = network.Pace(1)
     made._workers = network.ThreadPoolExecutor(2)
     yield made
     made.finalize()
