@@ -22,6 +22,7 @@ from triptych_server.errors import ConfigError, EngineError
 
 CLIENT = "perf_analyzer"
 WARM_UP_MS = 500
+QUEUE_FULL = "Exceeds maximum queue size"  # Triton's words
 Progress = Callable[[int, int, Point, str], None]
 """How many measurements are done, of how many, which was the last, and what came."""
 
@@ -168,6 +169,7 @@ class _Clock:
 def _reason(error: EngineError, failed: int) -> str:
     """Why a point has no figures; refusals are told apart from failures by Triton's word for them."""
     text = str(error)
-    if "Exceeds maximum queue size" in text or "maximum queue" in text:
-        return f"shed: {failed} requests were turned away because a queue was full; perf_analyzer ends at the first"
+    if QUEUE_FULL in text:
+        counted = f"{failed} requests" if failed else "requests"  # Triton counts those of ensembles only
+        return f"shed: {counted} were turned away because a queue was full; perf_analyzer ends at the first"
     return text.replace(os.linesep, " ")
