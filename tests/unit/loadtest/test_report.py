@@ -7,6 +7,7 @@ import pytest
 from rich.console import Console
 
 from loadtest.report import Goal, Row, print_rows, write_report
+from tests.support.reports import parsed
 from triptych_server.benchmark.series import Series
 
 
@@ -64,6 +65,9 @@ def test_the_report_holds_the_figures_the_ratio_the_verdict_and_the_facts(tmp_pa
     assert (saved["ratio"], saved["ratios"], saved["bound"], saved["reached"]) == (3.0, [2.0, 4.0, 3.0], 4.5, True)
     assert saved["ours"] == {"label": "ours", "unit": "/s", "values": [10, 20, 60], "median": 20, "spread": 2.5}
     assert saved["goal"] == {"limit": 3.0, "sense": ">=", "of": "ratio"}
+    page = " ".join(parsed(path.with_suffix(".html").read_text()).itertext())
+    for figure in ("photos per second", "3.00", "2 to 4", "4.50", ">= 3.0", "yes"):
+        assert figure in page
 
 
 def test_the_table_shows_ratio_goal_bound_and_verdict():
