@@ -32,6 +32,8 @@ def read_text(file: Path) -> str:
         return file.read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"{file.parent.name}/{file.name}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{file.parent.name}/{file.name}: found bytes that are no UTF-8, at {error.start}; expected text") from None
 
 
 def read_config(file: Path) -> ModelConfig:

@@ -273,6 +273,20 @@ def test_lines_are_those_of_the_field(copy):
     assert "max_queue_size" in (copy.root / MINE).read_text().splitlines()[finding.line - 1]
 
 
+def test_what_is_left_of_a_profile(copy):
+    (copy.profiles / "migraphx.pbtxt").unlink()
+    findings = lint(copy)
+    assert {finding.file for finding in findings} == {
+        f"model_repository/{folder.name}/configs/migraphx.pbtxt" for folder in copy.networks.iterdir()
+    }
+    assert all("generated no more" in finding.found for finding in findings)
+
+
+def test_bytes_that_are_no_text(copy):
+    (copy.profiles / "cuda.pbtxt").write_bytes(b"# \xff")
+    assert "no UTF-8, at 2" in only(lint(copy)).found
+
+
 @pytest.mark.parametrize(
     ("file", "words"),
     [

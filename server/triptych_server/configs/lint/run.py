@@ -13,7 +13,7 @@ from triptych_server.configs.lint.queues import queues
 from triptych_server.configs.lint.subject import Everything, Rule, Subject
 from triptych_server.configs.lint.tensors import tensors
 from triptych_server.configs.nearest import did_you_mean
-from triptych_server.configs.profiles import DEFAULT_PROFILE, profile_names, stale_profiles
+from triptych_server.configs.profiles import DEFAULT_PROFILE, HEADER, profile_names, stale_profiles, tuned_files
 from triptych_server.configs.read import parse_config, read_text
 from triptych_server.configs.source import places
 from triptych_server.errors import ConfigError
@@ -80,6 +80,11 @@ def _unread(repository: Repository) -> Iterator[Finding]:
         elif file.parent.parent != repository.profiles or model not in networks:
             expected = f"profiles/{folder}/<network>.pbtxt, of {', '.join(networks)}"
             yield Finding(name, 0, "", "a fragment that no network takes", expected, f"rename or drop it{did_you_mean(model, networks)}")
+    for tuned in tuned_files(repository):
+        source = f"profiles/{tuned.stem}.pbtxt"
+        if read_text(tuned).startswith(HEADER.partition("{")[0] + source):
+            found, expected = "a config that is generated no more", f"{source}, which it was made of"
+            yield Finding(tuned.relative_to(repository.root).as_posix(), 0, "", found, expected, "drop it, or put that back")
     for model_folder in repository.models():
         if (config := model_folder / "configs" / f"{DEFAULT_PROFILE}.pbtxt").is_file():
             name, expected = config.relative_to(repository.root).as_posix(), f"{model_folder.name}/config.pbtxt, which is the profile cpu"
