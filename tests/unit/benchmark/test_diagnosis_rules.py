@@ -42,6 +42,11 @@ def test_speeds_are_not_compared_on_a_busy_machine():
     assert rules(busy) == ["other_processes"]
 
 
+def test_nor_are_threads_that_wait_for_others_processes():
+    crowd = machine(waiting=9.0, others=0.5, cpu={VISUAL: 60.0, PRE: 5.0})
+    assert rules(changed(figures(), many=observed(40.0, machine=crowd))) == ["other_processes"]
+
+
 def test_client_bound():
     assert "0.95 of the one core" in sentence(changed(figures(), many=observed(40.0, client=0.95)), "client_bound")
     assert "client_bound" not in rules(changed(figures(), many=observed(40.0, client=0.5)))

@@ -94,7 +94,8 @@ class Diagnosis:
                 except EngineError as error:
                     missing.append(str(error))
                 else:
-                    load = replace(self.load, in_flight=_IN_TURN * own.instances)
+                    slow = _IN_TURN * found.full.batch_ms / 1e3 if found.full else 0.0  # every batch in flight is answered once at least
+                    load = replace(self.load, in_flight=_IN_TURN * own.instances, seconds=max(self.load.seconds, slow))
                     found = replace(
                         found,
                         backend=observe(self.server, own.name, whole.requests, load, rows, whole.outputs),

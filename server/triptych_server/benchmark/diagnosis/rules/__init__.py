@@ -12,7 +12,6 @@ ALWAYS: Sequence[Rule] = (
     load.refused,
     batches.small_batches,
     batches.full_batches,
-    cores.oversubscribed,
     lone.delayed_alone,
     parts.leading_part,
 )
@@ -20,6 +19,7 @@ ALWAYS: Sequence[Rule] = (
 WHEN_QUIET: Sequence[Rule] = (
     cores.waiting_beside_idle_cores,
     cores.idle_gaps,
+    cores.oversubscribed,
     batches.backend_overhead,
     batches.gathering_overhead,
     batches.message_size,
@@ -27,7 +27,7 @@ WHEN_QUIET: Sequence[Rule] = (
     parts.disturbed_steps,
     lone.cores_unused_alone,
 )
-"""Those that compare speeds."""
+"""Those that compare speeds, or look at who waits for a core."""
 
 
 def findings(figures: Figures) -> list[Finding]:
