@@ -12,6 +12,9 @@ from triptych_server.errors import ConfigError
 OUR_RUNTIME = "model.py"
 """The value of `runtime` that keeps Triton from taking a native backend of the same name."""
 
+DEFAULT_PROFILE = "cpu"
+"""The profile that config.pbtxt itself is."""
+
 _UNKNOWN = re.compile(r'^(\d+):(\d+) : (?:.*: )?(?:Message|Enum) type "([\w.]+)" has no (field|value) named "?(\w+)"?\.?$')
 
 
@@ -42,9 +45,10 @@ def read_config(file: Path) -> ModelConfig:
 
 
 def config_file(folder: Path, profile: str) -> Path:
-    """What Triton reads from a model's folder for a profile: configs/<profile>.pbtxt where there is one, else config.pbtxt."""
+    """What Triton reads from a model's folder for a profile: configs/<profile>.pbtxt where there is one, else config.pbtxt. For the
+    default profile it is told no name."""
     own = folder / "configs" / f"{profile}.pbtxt"
-    return own if own.is_file() else folder / "config.pbtxt"
+    return own if profile != DEFAULT_PROFILE and own.is_file() else folder / "config.pbtxt"
 
 
 def profile_config(folder: Path, profile: str) -> ModelConfig:

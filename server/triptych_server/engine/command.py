@@ -5,7 +5,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from triptych_server.configs.profiles import DEFAULT_PROFILE
+from triptych_server.configs.read import DEFAULT_PROFILE
 from triptych_server.engine.options import EngineOptions
 from triptych_server.engine.ports import Ports
 from triptych_server.engine.triton import Triton

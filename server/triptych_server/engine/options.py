@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from triptych_server.configs.overrides import Overrides
-from triptych_server.configs.profiles import DEFAULT_PROFILE, check_profile, profile_names
+from triptych_server.configs.profiles import check_profile, profile_names
+from triptych_server.configs.read import DEFAULT_PROFILE
 from triptych_server.errors import EngineError
 from triptych_server.hardware.recommend import AUTO, recommended_profile
 from triptych_server.repository import Repository

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
-from triptych_server.configs.profiles import DEFAULT_PROFILE, profile_names
-from triptych_server.configs.read import profile_config, render_config
+from triptych_server.configs.profiles import profile_names
+from triptych_server.configs.read import DEFAULT_PROFILE, profile_config, render_config
 from triptych_server.engine import Engine, EngineOptions
 from triptych_server.engine.control import ControlApi
 from triptych_server.engine.servable import all_needed, in_order

@@ -3,7 +3,7 @@
 import pytest
 
 from triptych_server.configs.profiles import check_profile, profile_names, render_profiles, stale_profiles, write_profiles
-from triptych_server.configs.read import parse_config, read_config
+from triptych_server.configs.read import config_file, parse_config, read_config
 from triptych_server.errors import ConfigError
 from triptych_server.repository import ROOTS, Repository
 
@@ -85,3 +85,11 @@ def test_unknown_profile_names_those_that_exist():
 def test_unknown_field_is_an_error_that_names_the_file():
     with pytest.raises(ConfigError, match=r"net/config.pbtxt:1:1: ModelConfig has no field max_batch_sise; did you mean max_batch_size\?"):
         parse_config("max_batch_sise: 1", "net/config.pbtxt")
+
+
+def test_the_default_profile_is_config_pbtxt_for_triton_and_for_us(tmp_path):
+    for name in ("cpu", "mine"):
+        (tmp_path / "configs").mkdir(exist_ok=True)
+        (tmp_path / "configs" / f"{name}.pbtxt").write_text('name: "other"')
+    assert config_file(tmp_path, "cpu") == tmp_path / "config.pbtxt"
+    assert config_file(tmp_path, "mine") == tmp_path / "configs" / "mine.pbtxt"

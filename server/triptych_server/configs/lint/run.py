@@ -13,8 +13,8 @@ from triptych_server.configs.lint.queues import queues
 from triptych_server.configs.lint.subject import Everything, Rule, Subject
 from triptych_server.configs.lint.tensors import tensors
 from triptych_server.configs.nearest import did_you_mean
-from triptych_server.configs.profiles import DEFAULT_PROFILE, HEADER, profile_names, stale_profiles, tuned_files
-from triptych_server.configs.read import parse_config, read_text
+from triptych_server.configs.profiles import HEADER, profile_names, stale_profiles, tuned_files
+from triptych_server.configs.read import DEFAULT_PROFILE, parse_config, read_text
 from triptych_server.configs.source import places
 from triptych_server.errors import ConfigError
 from triptych_server.repository import Repository

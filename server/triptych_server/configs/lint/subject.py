@@ -7,8 +7,7 @@ from typing import TypeAlias
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
 from triptych_server.configs.lint.finding import Finding
-from triptych_server.configs.profiles import DEFAULT_PROFILE
-from triptych_server.configs.read import OUR_RUNTIME
+from triptych_server.configs.read import DEFAULT_PROFILE, OUR_RUNTIME
 from triptych_server.configs.source import Place
 
 

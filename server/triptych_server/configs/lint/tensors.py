@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from triptych_server.configs.fields import flatten
 from triptych_server.configs.lint.finding import Finding
 from triptych_server.configs.lint.subject import Everything, Subject
-from triptych_server.configs.profiles import DEFAULT_PROFILE
+from triptych_server.configs.read import DEFAULT_PROFILE
 
 
 def tensors(subject: Subject, everything: Everything) -> Iterator[Finding]:
