@@ -23,6 +23,14 @@ def set_parameter(text: str, key: str, value: str) -> str:
     return _replace(pattern, rf"\g<1>{escaped}\g<2>", text, f"parameter {key}")
 
 
+def with_parameter(file: Path, key: str, value: str) -> str:
+    """The text of a config file with a parameter set, added at the end where there is none of that key; nothing is written."""
+    text = file.read_text(encoding="utf-8")
+    if key in parse_config(text, f"{file.parent.name}/{file.name}").parameters:
+        return edit_config(file, dims={}, parameters={key: value})
+    return f'{text.rstrip()}\nparameters {{ key: "{key}" value {{ string_value: "{value}" }} }}\n'
+
+
 def edit_config(file: Path, *, dims: Mapping[str, Sequence[int]], parameters: Mapping[str, str]) -> str:
     """The text of a config file with new dims and parameters; checked against protobuf, nothing is written."""
     text = file.read_text(encoding="utf-8")

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from triptych_server.configs.edit import edit_config, edit_tuned
+from triptych_server.configs.edit import edit_config, edit_tuned, with_parameter
 from triptych_server.configs.profiles import render_profiles, tuned_files
 from triptych_server.disk import with_room
 from triptych_server.engine.running import FoundEngines, running_engines
@@ -25,6 +25,8 @@ Dims = Mapping[str, Mapping[str, Sequence[int]]]
 Parameters = Mapping[str, Mapping[str, str]]
 CACHED = ("search_text",)
 """Ensembles whose answers Triton keeps."""
+ANSWERED_BY = {"clip": ("clip_model", ("search_image", "search_text", "photo")), "faces": ("face_model", ("faces", "photo"))}
+"""By task: the parameter that names the model, and the ensembles that have it, for those who see nothing but the server."""
 STAGING = ".import-"
 VERSIONS = "versions"
 """Remembers the newest version of such an ensemble, also of a change that was undone: its answers may be in Triton's cache."""
@@ -61,6 +63,15 @@ class Change:
             file.parent.mkdir(exist_ok=True)  # of a network of the user's own
             file.write_text(text, encoding="utf-8")
 
+    def name(self, names: Names) -> None:
+        """Write who answers into the configs of the ensembles that clients call; nothing where no name is known."""
+        there = {folder.name: folder for folder in self.staged.models()}
+        for task, name in names.items():
+            key, ensembles = ANSWERED_BY[task]
+            for ensemble in filter(there.__contains__, ensembles):
+                config = there[ensemble] / "config.pbtxt"
+                config.write_text(with_parameter(config, key, name.repository if name else ""), encoding="utf-8")
+
 
 @contextmanager
 def one_change(repository: Repository, names: Names, *, needed: int = 0, swap: bool = True) -> Iterator[Change]:
@@ -81,6 +92,7 @@ def one_change(repository: Repository, names: Names, *, needed: int = 0, swap: b
         try:
             change = Change(repository.copy_to(staging / "repository"))
             yield change
+            change.name(names)
             if {"clip_textual", "clip_tokenize"} & _changed(change.staged, _differences(change.staged, repository)):
                 _renew_answers(change.staged, repository, notes / VERSIONS)
             replaced, old = _differences(change.staged, repository), _old_files(change.staged, repository)

@@ -13,6 +13,7 @@ from triptych_server.configs.read import parameters_of, read_config
 from triptych_server.errors import ModelImportError
 from triptych_server.models.any_folder import use_any
 from triptych_server.models.clip_folder import ClipFolder
+from triptych_server.models.served_names import ServedName
 from triptych_server.models.swap import replaced_files
 from triptych_server.models.use import use_folder
 
@@ -168,3 +169,20 @@ def test_the_kind_of_a_folder_is_told_by_what_lies_in_it(folder, repository, tmp
         use_any(tmp_path / "empty", repository)
     with pytest.raises(ModelImportError, match="is no folder; expected one as a hub gives it"):
         use_any(tmp_path / "nowhere", repository)
+
+
+def test_the_ensembles_name_what_answers(folder, repository):
+    """For those who see nothing of the repository but a running server."""
+    named = ("search_image", "search_text", "photo")
+
+    def names():
+        return {parameters_of(read_config(repository.model(ensemble) / "config.pbtxt"))["clip_model"] for ensemble in named}
+
+    assert names() == {""}
+    file = repository.model("photo") / "config.pbtxt"
+    file.write_text("".join(line for line in file.read_text().splitlines(keepends=True) if "clip_model" not in line))  # as older ones are
+    use_folder(folder, repository, name=ServedName("immich-app/ViT-B-32__openai", "main", "0" * 40))
+    assert names() == {"immich-app/ViT-B-32__openai"}
+    assert parameters_of(read_config(file))["face_model"] == ""
+    use_folder(folder, repository)
+    assert names() == {""}
