@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import numpy as np
 
@@ -66,7 +66,7 @@ class AsyncClient:
         request_id: str = "",
     ) -> Embedding:
         """See `Client.embed_image`: float32 [D], unit length."""
-        call = await asyncio.to_thread(self._settings.image_call, image, request_id, headers)
+        call = await _made(self._settings.image_call, image, request_id, headers)
         row: Embedding = answers.embeddings(call, await self._infer(call, timeout))[0]
         return row
 
@@ -177,6 +177,14 @@ class AsyncClient:
         calls = (self._settings.text_call(batch, language, request_id, headers) for batch in batches)
         return np.concatenate([await self._texts(call, timeout) for call in calls])
 
+    async def server_ready(self, *, timeout: float | None = None) -> bool:
+        """Whether the server calls itself, and every model that it was to load, ready."""
+        return await self._send(self._connected().server_ready, timeout)
+
+    async def model_config(self, name: str, *, timeout: float | None = None) -> Json:
+        """A ready model's configuration, as Triton words it in JSON; NotFound where the model is not ready."""
+        return await self._model_config(name, timeout)
+
     async def server_status(self, *, timeout: float | None = None) -> ServerStatus:
         """See `Client.server_status`."""
         transport = self._connected()
@@ -217,13 +225,13 @@ class AsyncClient:
     async def _faces(
         self, image: ImageInput, options: FaceOptions, timeout: float | None, headers: Mapping[str, str] | None, request_id: str = ""
     ) -> list[Face]:
-        call = await asyncio.to_thread(self._settings.faces_call, image, options, request_id, headers)
+        call = await _made(self._settings.faces_call, image, options, request_id, headers)
         return answers.faces(call, await self._infer(call, timeout))
 
     async def _analyze(
         self, image: ImageInput, wanted: Wanted, timeout: float | None, headers: Mapping[str, str] | None, request_id: str = ""
     ) -> Analysis:
-        call = await asyncio.to_thread(self._settings.photo_call, image, wanted, request_id, headers)
+        call = await _made(self._settings.photo_call, image, wanted, request_id, headers)
         return answers.analysis(call, await self._infer(call, timeout), wanted)
 
     async def _texts(self, call: Call, timeout: float | None) -> Embedding:
@@ -244,3 +252,10 @@ class AsyncClient:
 
     async def _send(self, once: Callable[[float], Awaitable[T]], timeout: float | None) -> T:
         return await send_async(once, self._settings.retry, self._settings.timeout if timeout is None else timeout)
+
+
+async def _made(make: Callable[..., Call], image: ImageInput, *arguments: Any) -> Call:
+    """A call; files are read and pixels encoded in a thread, while bytes need no work."""
+    if isinstance(image, bytes):
+        return make(image, *arguments)
+    return await asyncio.to_thread(make, image, *arguments)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from triptych.cli import bench, configs, doctor, embed, faces, models, search, serve, status, tune
+from triptych.cli import bench, configs, doctor, embed, faces, gateway, models, search, serve, status, tune
 from triptych.cli.console import fail
 from triptych.errors import TriptychError
 
@@ -22,6 +22,7 @@ def build() -> typer.Typer:
     )
     app.callback()(_options)
     app.command()(serve.serve)
+    app.command()(gateway.gateway)
     app.command()(status.status)
     app.command()(doctor.doctor)
     app.command()(embed.embed)

@@ -32,14 +32,15 @@ def client(
 ) -> Client:
     """A client for the options above; raises TriptychError for those that make no sense."""
     tls = TLS(root, certificate, key) if root or certificate or key else None
-    return Client(url, timeout=timeout, headers=_headers(header or []), tls=tls, metrics_url=metrics_url)
+    return Client(url, timeout=timeout, headers=headers(header or []), tls=tls, metrics_url=metrics_url)
 
 
-def _headers(lines: list[str]) -> dict[str, str]:
-    headers = {}
+def headers(lines: list[str]) -> dict[str, str]:
+    """`name: value` each; raises CommandError for a line without a colon."""
+    found = {}
     for line in lines:
         name, colon, value = line.partition(":")
         if not colon:
             raise CommandError(f"--header {line!r} has no colon; write it as 'name: value'")
-        headers[name.strip()] = value.strip()
-    return headers
+        found[name.strip()] = value.strip()
+    return found

@@ -42,7 +42,7 @@ class ModelName:
 def find_model(text: str) -> CatalogueModel | None:
     """The catalogue's model for a spelling, by Immich's rules (the part after the last /, : as _, no dots), in any case; None
     where there is none, or where more than one differs in case alone."""
-    cleaned = _clean(text)
+    cleaned = cleaned_name(text)
     exact = [model for model in catalogue().models if model.name == cleaned]
     folded = exact or [model for model in catalogue().models if model.name.casefold() == cleaned.casefold()]
     return folded[0] if len(folded) == 1 else None
@@ -60,7 +60,7 @@ def model_name(text: str, organisation: str | None = None) -> ModelName:
         return ModelName(organisation, name)
     if owner and owner != ORGANISATION:
         return ModelName(owner, name)
-    near = _near(_clean(text))
+    near = _near(cleaned_name(text))
     hint = f"did you mean {', '.join(near)}?" if near else "`triptych models list` shows those it has."
     raise ModelNameError(
         f"the catalogue has no model {text!r}; {hint} One that is not in it is pulled by its whole name, ORGANISATION/NAME, "
@@ -68,7 +68,8 @@ def model_name(text: str, organisation: str | None = None) -> ModelName:
     )
 
 
-def _clean(text: str) -> str:
+def cleaned_name(text: str) -> str:
+    """A spelling by Immich's rules: the part after the last /, : and \\ as _, no dots."""
     return text.strip().rsplit("/", 1)[-1].replace(":", "_").replace("\\", "_").replace(".", "")
 
 

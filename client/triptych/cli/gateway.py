@@ -1,0 +1,59 @@
+"""`triptych gateway`: HTTP for photo servers, in front of Tritons that run."""
+
+from typing import Annotated
+
+import typer
+
+from triptych.cli import options
+from triptych.cli.console import CommandError
+from triptych.endpoint import DEFAULT_URL
+from triptych.gateway.settings import PORT, GatewaySettings
+
+_DEFAULTS = GatewaySettings()
+
+
+def gateway(
+    triton: Annotated[
+        list[str] | None,
+        typer.Option("--triton", envvar="TRIPTYCH_TRITONS", help="A Triton's address; may be repeated.", show_default=DEFAULT_URL),
+    ] = None,
+    host: Annotated[str, typer.Option(help="Address to bind to; other than loopback opens it to the network.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free port.")] = PORT,
+    api_key: Annotated[
+        str | None, typer.Option(envvar="TRIPTYCH_API_KEY", help="Wanted from every caller, who sends it as a bearer token or X-Api-Key.")
+    ] = None,
+    clip_name: Annotated[
+        str | None, typer.Option(envvar="TRIPTYCH_CLIP_NAME", help="The name of the served CLIP, where it was imported without one.")
+    ] = None,
+    faces_name: Annotated[str | None, typer.Option(envvar="TRIPTYCH_FACES_NAME", help="Likewise of the face model.")] = None,
+    max_upload_mb: Annotated[int, typer.Option(min=1, help="Of one request.")] = _DEFAULTS.max_upload >> 20,
+    max_megapixels: Annotated[float, typer.Option(min=0.001, help="Of one picture.")] = _DEFAULTS.max_pixels / 1e6,
+    max_in_flight: Annotated[int, typer.Option(min=1, help="Requests at a time; more are turned away.")] = _DEFAULTS.max_in_flight,
+    timeout: Annotated[
+        float, typer.Option(min=0.001, help="Seconds for a request to arrive, and again for its answer.")
+    ] = _DEFAULTS.timeout,
+    header: options.Header = None,
+    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
+) -> None:
+    """Answer photo servers (Immich's machine-learning API) and OpenAI-style embedding requests until Ctrl-C."""
+    if log_level not in ("debug", "info", "warning", "error"):
+        raise CommandError(f"--log-level is {log_level!r}; expected debug, info, warning or error")
+    names = {task: name for task, name in (("clip", clip_name), ("faces", faces_name)) if name}
+    settings = GatewaySettings(
+        tritons=tuple(triton or (DEFAULT_URL,)),
+        max_upload=max_upload_mb << 20,
+        max_pixels=int(max_megapixels * 1e6),
+        max_in_flight=max_in_flight,
+        timeout=timeout,
+        api_key=api_key or None,
+        headers=options.headers(header or []),
+        names=names,
+    )
+    try:
+        from triptych.gateway.app import build
+        from triptych.gateway.run import run
+    except ModuleNotFoundError as error:
+        raise CommandError(
+            f"this command needs the gateway part, and {error.name} is not installed: pip install 'triptych[gateway]'"
+        ) from None
+    run(build(settings), host, port, log_level)

@@ -1,0 +1,71 @@
+"""The gateway put together: settings in, an ASGI application out."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib import metadata, resources
+from typing import Any
+
+import orjson
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from triptych.gateway import openai, pages
+from triptych.gateway.answer import json_response
+from triptych.gateway.fleet import Fleet
+from triptych.gateway.front import Front
+from triptych.gateway.meters import Meters
+from triptych.gateway.predict import predict
+from triptych.gateway.settings import GatewaySettings
+
+ROUTES = (
+    Route("/", pages.greeting),
+    Route("/ping", pages.ping),
+    Route("/predict", predict, methods=["POST"]),
+    Route("/v1/embeddings", openai.embeddings, methods=["POST"]),
+    Route("/v1/models", openai.models),
+    Route("/health/live", pages.live),
+    Route("/health/ready", pages.ready),
+    Route("/metrics", pages.metrics),
+    Route("/openapi.json", pages.openapi),
+    Route("/docs", pages.docs),
+)
+
+
+def build(settings: GatewaySettings) -> Starlette:
+    """The application; it looks after its Tritons while its lifespan lasts. Raises InvalidInput for addresses that are none."""
+    meters = Meters()
+    fleet = Fleet(settings.tritons, names=settings.names, timeout=settings.timeout, headers=settings.headers, lost=meters.lost)
+    meters.follow(fleet)
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with fleet.running():
+            yield
+
+    paths = frozenset(route.path for route in ROUTES)
+    front = Middleware(Front, meters=meters, paths=paths, api_key=settings.api_key, max_in_flight=settings.max_in_flight)
+    app = Starlette(routes=ROUTES, middleware=[front], lifespan=lifespan, exception_handlers={HTTPException: _http_error})
+    app.state.settings, app.state.fleet, app.state.meters, app.state.description = settings, fleet, meters, description()
+    return app
+
+
+def description() -> dict[str, Any]:
+    """The API in OpenAPI's form, with this version."""
+    text = (resources.files("triptych.gateway") / "openapi.json").read_bytes()
+    try:
+        version = metadata.version("triptych")
+    except metadata.PackageNotFoundError:
+        version = "0"
+    content: dict[str, Any] = orjson.loads(text)
+    content["info"]["version"] = version
+    return content
+
+
+def _http_error(request: Request, error: Exception) -> Response:
+    """Starlette's own: an unknown path, a method that a path does not have."""
+    assert isinstance(error, HTTPException)
+    return json_response({"detail": error.detail}, error.status_code, error.headers)

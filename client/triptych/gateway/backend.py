@@ -1,0 +1,68 @@
+"""One Triton behind the gateway: whether it is ready and warm, what it serves, and how many requests it has."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+
+from triptych.async_client import AsyncClient
+from triptych.errors import TriptychError
+from triptych.gateway.served import Served, look, warm
+
+LOOK_SECONDS = 1.0
+"""Between two looks at a Triton; for so long a change of its models may go unseen."""
+LOOK_TIMEOUT = 5.0
+
+_log = logging.getLogger(__name__)
+
+
+class Backend:
+    """`served` is None while it is not ready; `reason` says why then. `pending`: requests under way there."""
+
+    def __init__(self, url: str, client: AsyncClient, names: Mapping[str, str]) -> None:
+        self.url = url
+        self.client = client
+        self.pending = 0
+        self.served: Served | None = None
+        self.reason = "not asked yet"
+        self._names = names
+
+    async def watch(self) -> None:
+        """Look again and again, until cancelled."""
+        while True:
+            await self.look()
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def look(self) -> None:
+        """Ask whether it is ready and what it serves; models of a server that was not ready are warmed up before anybody else asks them."""
+        try:
+            if not await self.client.server_ready(timeout=LOOK_TIMEOUT):
+                self.lost("its models are not ready")
+                return
+            served = await look(self.client, LOOK_TIMEOUT, self._names)
+            if served.clip is None and served.faces is None:
+                self.lost("it serves neither search nor faces")
+                return
+            if self.served is None:
+                await warm(self.client, served)
+        except TriptychError as error:
+            self.lost(str(error))
+        except Exception as error:  # the watch must outlive whatever a look runs into
+            _log.exception("looking at %s failed", self.url)
+            self.lost(f"{type(error).__name__}: {error}")
+        else:
+            self._found(served)
+
+    def lost(self, reason: str) -> None:
+        """It does not answer; no request goes there until it does again."""
+        if self.served is not None:
+            _log.warning("%s is not ready any more: %s", self.url, reason)
+        self.served, self.reason = None, reason
+
+    def _found(self, served: Served) -> None:
+        if self.served != served:
+            _log.info("%s is ready: CLIP %s, faces %s", self.url, *(_shown(served.name(task)) for task in ("clip", "faces")))
+        self.served, self.reason = served, ""
+
+
+def _shown(name: str | None) -> str:
+    return "not served" if name is None else name or "without a name"

@@ -1,0 +1,103 @@
+"""Several Tritons as one: each request goes to the one with the least pending, and to another when that one dies or is full."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+from triptych.async_client import AsyncClient
+from triptych.errors import Overloaded, ServerUnreachable, TriptychError
+from triptych.gateway.backend import Backend
+from triptych.gateway.names import not_served, same_model
+from triptych.gateway.refusals import NotReady, NotServed
+from triptych.gateway.served import Served
+from triptych.retry import RetryPolicy
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """What a request is to be answered by: names as the caller spells them, None for what it does not need."""
+
+    clip: str | None = None
+    faces: str | None = None
+
+    def named(self) -> Iterator[tuple[str, str]]:
+        """Task and name of each."""
+        return ((task, name) for task, name in (("clip", self.clip), ("faces", self.faces)) if name is not None)
+
+    def are(self, served: Served) -> bool:
+        """Whether a server has all of them, and both from one decoding."""
+        there = all(same_model(name, there) for task, name in self.named() if (there := served.name(task)) is not None)
+        lacking = any(served.name(task) is None for task, _ in self.named())
+        return there and not lacking and (served.photo or self.clip is None or self.faces is None)
+
+
+class Fleet:
+    """The backends, watched while `running` is entered. `lost` is called with the URL for each request that one lost or turned away."""
+
+    def __init__(
+        self,
+        urls: Sequence[str],
+        *,
+        names: Mapping[str, str],
+        timeout: float,
+        headers: Mapping[str, str] | None = None,
+        lost: Callable[[str], None] = lambda url: None,
+    ) -> None:
+        self.backends = [Backend(url, AsyncClient(url, timeout=timeout, headers=headers, retry=RetryPolicy.never()), names) for url in urls]
+        self._lost = lost
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Look after the backends inside the block; close their connections at its end."""
+        watches = [asyncio.create_task(backend.watch()) for backend in self.backends]
+        try:
+            yield
+        finally:
+            for watch in watches:
+                watch.cancel()
+            await asyncio.gather(*watches, return_exceptions=True)
+            await asyncio.gather(*(backend.client.close() for backend in self.backends))
+
+    @property
+    def ready(self) -> list[Backend]:
+        """Backends with every model loaded and warm."""
+        return [backend for backend in self.backends if backend.served is not None]
+
+    async def ask(self, models: Models, question: Callable[[AsyncClient], Awaitable[T]]) -> T:
+        """The answer of one of the backends that serve `models`; each is tried once at most.
+
+        Raises NotServed, NotReady, or the last backend's own error. Nothing is asked twice but what was lost or turned away.
+        """
+        tried: set[Backend] = set()
+        failure: TriptychError | None = None
+        while (backend := self._least_pending(models, tried)) is not None:
+            tried.add(backend)
+            backend.pending += 1
+            try:
+                return await question(backend.client)
+            except (ServerUnreachable, Overloaded) as error:
+                if isinstance(error, ServerUnreachable):
+                    backend.lost(str(error))
+                failure = error
+                self._lost(backend.url)
+            finally:
+                backend.pending -= 1
+        raise failure or self._nobody(models)
+
+    def _least_pending(self, models: Models, tried: set[Backend]) -> Backend | None:
+        able = [backend for backend in self.ready if backend not in tried and backend.served is not None and models.are(backend.served)]
+        return min(able, key=lambda backend: backend.pending, default=None)
+
+    def _nobody(self, models: Models) -> TriptychError:
+        ready = [backend.served for backend in self.ready if backend.served is not None]
+        if not ready:
+            return NotReady("no Triton is ready: " + "; ".join(f"{backend.url}: {backend.reason}" for backend in self.backends))
+        for task, name in models.named():
+            there = [served.name(task) for served in ready]
+            if not any(served is not None and same_model(name, served) for served in there):
+                return not_served(name, task, there)
+        return NotServed("CLIP and faces in one request want the model `photo`, which is not served; send two requests")

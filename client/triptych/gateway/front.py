@@ -1,0 +1,109 @@
+"""What every request passes first: its id, the API key, the limit of requests at a time; and the log and the meters behind it."""
+
+import hmac
+import logging
+import re
+import time
+import uuid
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from triptych.errors import TriptychError
+from triptych.gateway.answer import json_response
+from triptych.gateway.meters import Meters
+from triptych.gateway.refusals import Busy, Unauthorised, headers_of, status_of
+
+OPEN = frozenset({"/", "/ping", "/health/live", "/health/ready"})
+"""Paths that need no key: they tell nothing, and who asks them can often send none."""
+WORK = frozenset({"/predict", "/v1/embeddings"})
+"""Paths whose requests count."""
+REQUEST_ID = "x-request-id"
+
+_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
+_log = logging.getLogger("triptych.gateway")
+
+
+class Front:
+    """ASGI middleware; `paths` are those that the log and the meters know by name."""
+
+    def __init__(self, app: ASGIApp, *, meters: Meters, paths: frozenset[str], api_key: str | None, max_in_flight: int) -> None:
+        self._app = app
+        self._meters = meters
+        self._paths = paths
+        self._key = None if api_key is None else api_key.encode()
+        self._max = max_in_flight
+        self._in_flight = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began, headers, path = time.perf_counter(), Headers(scope=scope), scope["path"]
+        given = headers.get(REQUEST_ID, "")
+        scope["request_id"] = given if _ID.fullmatch(given) else uuid.uuid4().hex
+        status = 500
+
+        async def tell(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)[REQUEST_ID] = scope["request_id"]
+            await send(message)
+
+        try:
+            await self._admitted(path, headers, scope, receive, tell)
+        except TriptychError as error:
+            status = status_of(error)
+            await refusal(path, error)(scope, receive, tell)
+        except Exception:
+            _log.exception("%s %s failed, request %s", scope["method"], path, scope["request_id"])
+            await json_response({"detail": f"the gateway failed; its log says why, at request {scope['request_id']}"}, 500)(
+                scope, receive, tell
+            )
+        finally:
+            seconds = time.perf_counter() - began
+            self._meters.answered(path if path in self._paths else "other", status, seconds)
+            level = logging.DEBUG if path in OPEN else logging.INFO
+            _log.log(
+                level,
+                "%s %s %d %.1f ms %s",
+                scope["method"],
+                path.encode("unicode_escape").decode(),
+                status,
+                1000 * seconds,
+                scope["request_id"],
+            )
+
+    async def _admitted(self, path: str, headers: Headers, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._key is not None and path not in OPEN:
+            self._check_key(headers)
+        if path not in WORK or scope["method"] != "POST":
+            await self._app(scope, receive, send)
+            return
+        if self._in_flight >= self._max:
+            raise Busy(f"{self._in_flight} requests are under way, as many as may be; ask again in a moment")
+        self._in_flight += 1
+        self._meters.in_flight.inc()
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._in_flight -= 1
+            self._meters.in_flight.dec()
+
+    def _check_key(self, headers: Headers) -> None:
+        assert self._key is not None
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        given = token.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
+        if not hmac.compare_digest(given.encode("latin-1"), self._key):
+            raise Unauthorised("the API key is missing or wrong; send it as `Authorization: Bearer KEY` or `X-Api-Key: KEY`")
+
+
+def refusal(path: str, error: TriptychError) -> ASGIApp:
+    """The answer to what went wrong, in the words of the API that was asked."""
+    status = status_of(error)
+    if path.startswith("/v1/"):
+        kind = "invalid_request_error" if status < 500 else "server_error"
+        told = {"message": str(error), "type": kind, "param": None, "code": type(error).__name__}
+        return json_response({"error": told}, status, headers_of(status))
+    return json_response({"detail": str(error)}, status, headers_of(status))
