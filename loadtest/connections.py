@@ -14,10 +14,13 @@ from uuid import uuid4
 import aiohttp
 import numpy as np
 import numpy.typing as npt
+import orjson
 import tritonclient.grpc.aio as grpc
 
 Array = npt.NDArray[np.float64]
-Task = Literal["search_image", "faces", "photo", "search_image, then faces", "plain embed", "plain faces"]
+Task = Literal["search_image", "faces", "photo", "search_image, then faces", "plain embed", "plain faces", "predict"]
+GATEWAY_CLIP = "ViT-B-32__openai"
+"""The name that the gateway is asked for, and started with: the models of load tests have none."""
 OUTPUTS = ("embedding", "embeddings", "boxes")
 
 
@@ -85,6 +88,23 @@ async def plain(path: str, url: str, jpegs: Sequence[bytes]) -> AsyncIterator[Se
         yield send
 
 
+@asynccontextmanager
+async def predict(url: str, jpegs: Sequence[bytes]) -> AsyncIterator[Send]:
+    """Post to the gateway's /predict for smart search, as Immich's server does; `url` is http://host:port."""
+    boundary, entries = uuid4().hex, f'{{"clip":{{"visual":{{"modelName":"{GATEWAY_CLIP}"}}}}}}'
+    head = f'--{boundary}\r\nContent-Disposition: form-data; name="entries"\r\n\r\n{entries}\r\n--{boundary}\r\n'
+    head += 'Content-Disposition: form-data; name="image"; filename="blob"\r\nContent-Type: application/octet-stream\r\n\r\n'
+    bodies = itertools.cycle([head.encode() + j + f"\r\n--{boundary}--\r\n".encode() for j in jpegs])
+    headers = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), raise_for_status=True) as session:
+
+        async def send() -> Answer:
+            async with session.post(f"{url}/predict", data=next(bodies), headers=headers) as response:
+                return Answer.of(embedding=orjson.loads(orjson.loads(await response.read())["clip"]))
+
+        yield send
+
+
 CONNECTIONS: Mapping[Task, Connect] = {
     "search_image": partial(triton, ["search_image"]),
     "faces": partial(triton, ["faces"]),
@@ -92,4 +112,5 @@ CONNECTIONS: Mapping[Task, Connect] = {
     "search_image, then faces": partial(triton, ["search_image", "faces"]),
     "plain embed": partial(plain, "embed"),
     "plain faces": partial(plain, "faces"),
+    "predict": predict,
 }

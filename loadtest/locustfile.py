@@ -8,6 +8,7 @@ A request that the server turned away because its queue is full counts as shed, 
 """
 
 import atexit
+import json
 import logging
 import os
 import random
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc.experimental.gevent as grpc_gevent  # type: ignore[import-untyped]
+import requests
 from locust import User, between, events, task
 from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
@@ -27,7 +29,7 @@ from locust.runners import MasterRunner, WorkerRunner
 from demo.scenes import EVALUATION_SEEDS, caption, sample
 from loadtest.slo import EXIT_MISSED, FORM, Gate, Measured, missed
 from triptych import Client
-from triptych.errors import Overloaded, TriptychError
+from triptych.errors import Overloaded, ServerError, ServerUnreachable, TriptychError
 from triptych.retry import RetryPolicy
 from triptych_server.benchmark.photos import load_corpus
 
@@ -54,6 +56,10 @@ def _options(parser: LocustArgumentParser) -> None:
     group.add_argument("--images", type=int, default=6, help="share of users who send pictures to search_image")
     group.add_argument("--faces", type=int, default=3, help="share of users who send pictures to faces")
     group.add_argument("--texts", type=int, default=1, help="share of users who search, with pauses of one to three seconds")
+    group.add_argument("--predicts", type=int, default=0, help="share of users who ask the gateway, as a photo server does")
+    group.add_argument("--gateway", default="http://127.0.0.1:3003", help="where those find it")
+    group.add_argument("--clip-name", default="ViT-B-32__openai", help="the CLIP that they ask for")
+    group.add_argument("--faces-name", default="buffalo_l", help="the face model that they ask for")
     group.add_argument("--timeout", type=float, default=30.0, help="seconds that a request may take")
     group.add_argument("--slo", type=_gate, action="append", default=[], metavar="GATE", help=f"a limit that must hold: {FORM}")
 
@@ -63,9 +69,10 @@ def _prepare(environment: Environment, **_: Any) -> None:
     """Read the options, once in each process."""
     options: Any = environment.parsed_options
     grpc_gevent.init_gevent()  # or one request at a time would block them all
-    for kind, share in ((Images, options.images), (Faces, options.faces), (Texts, options.texts)):
+    for kind, share in ((Images, options.images), (Faces, options.faces), (Texts, options.texts), (Predicts, options.predicts)):
         kind.weight = share
     environment.user_classes = [kind for kind in environment.user_classes if kind.weight]
+    Predicts.gateway, Predicts.clip, Predicts.pack = options.gateway.rstrip("/"), options.clip_name, options.faces_name
     TriptychUser.timeout = options.timeout
     TriptychUser.photos = list(load_corpus(Path(options.photos) if options.photos else None).jpegs)
     if not isinstance(environment.runner, MasterRunner):
@@ -169,3 +176,45 @@ class Texts(TriptychUser):
     def search(self) -> None:
         """A text to its embedding."""
         self.ask("search_text", lambda: self.client.embed_text(random.choice(TEXTS)))
+
+
+class Predicts(TriptychUser):
+    """Indexing through the gateway: a picture for smart search, then one for its faces, each in a form as a photo server sends it."""
+
+    gateway: str
+    clip: str
+    pack: str
+
+    def on_start(self) -> None:
+        """Keep one connection."""
+        super().on_start()
+        self.session = requests.Session()
+        self.session.trust_env = False
+
+    def on_stop(self) -> None:
+        """Close both."""
+        self.session.close()
+        super().on_stop()
+
+    @task
+    def search(self) -> None:
+        """A picture to its embedding."""
+        self.ask("predict_clip", lambda: self.predict({"clip": {"visual": {"modelName": self.clip}}}))
+
+    @task
+    def find(self) -> None:
+        """A picture to its faces."""
+        faces = {"detection": {"modelName": self.pack, "options": {"minScore": 0.7}}, "recognition": {"modelName": self.pack}}
+        self.ask("predict_faces", lambda: self.predict({"facial-recognition": faces}))
+
+    def predict(self, entries: dict[str, Any]) -> None:
+        """One request; raises TriptychError for anything but an answer."""
+        form, files = {"entries": json.dumps(entries)}, {"image": ("blob", random.choice(self.photos))}
+        try:
+            answer = self.session.post(f"{self.gateway}/predict", data=form, files=files, timeout=self.timeout)
+        except requests.RequestException as error:
+            raise ServerUnreachable(str(error)) from None
+        if answer.status_code == 503:
+            raise Overloaded(answer.text)
+        if answer.status_code != 200:
+            raise ServerError(f"{answer.status_code}: {answer.text}")

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from loadtest.baselines.plain_service import THREADS
+from loadtest.connections import GATEWAY_CLIP
 from triptych_server.engine import Engine, EngineOptions
 from triptych_server.models.any_folder import use_any
 from triptych_server.repository import Repository
@@ -84,6 +85,22 @@ def plain_service(*, clip: Path | None = None, faces: Path | None = None, thread
         process.wait(30)
 
 
+@contextmanager
+def gateway(triton: TritonService) -> Iterator[Service]:
+    """Start the gateway in front of a Triton, and wait until it is ready."""
+    port = _free_port()
+    url = f"http://127.0.0.1:{port}"
+    command = [sys.executable, "-c", "from triptych.cli import main; main()", "gateway", "--port", str(port), "--log-level", "warning"]
+    command += ["--triton", f"grpc://{triton.url}", "--clip-name", GATEWAY_CLIP]
+    process = subprocess.Popen(command, cwd=ROOT, env=python_environment())
+    try:
+        _fetch(f"{url}/ping", 120, process)
+        yield Service(url, process.pid)
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
 def python_environment() -> dict[str, str]:
     """The environment in which a child finds the modules that this process has."""
     return os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)])}
@@ -94,7 +111,7 @@ def _fetch(url: str, patience: float, process: subprocess.Popen[bytes] | None = 
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
         if process is not None and process.poll() is not None:
-            raise RuntimeError(f"the plain service ended with {process.returncode} while starting; its output stands above")
+            raise RuntimeError(f"the service ended with {process.returncode} while starting; its output stands above")
         try:
             with urllib.request.urlopen(url, timeout=5) as response:
                 return str(response.read().decode())

@@ -10,6 +10,8 @@ import yaml
 from tests.support.compose import resolved
 from tests.support.serving import CHECKOUT
 from tools.single_file import FOLDER, hardware_names, single_file
+from triptych.gateway.run import STOP_SECONDS
+from triptych.gateway.settings import PORT
 from triptych_server.engine.options import GRPC_PORT, HTTP_PORT, EngineOptions
 from triptych_server.hardware.needs import NEEDS
 
@@ -61,6 +63,20 @@ def nodes(service):
 def test_the_files_themselves_are_well():
     service = resolved(ROOT / "docker-compose.yml")["services"]["triptych"]
     assert service["image"].endswith("-cpu")
+
+
+def test_the_gateway_stands_in_front_and_is_as_closed():
+    service = resolved(ROOT / "docker-compose.yml")["services"]["gateway"]
+    assert service["command"][-1] == f"grpc://triptych:{GRPC_PORT}"
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert "no-new-privileges:true" in service["security_opt"]
+    assert not {"privileged", "cap_add", "network_mode", "pid", "user", "devices", "volumes"} & set(service)
+    (port,) = service["ports"]
+    assert f"127.0.0.1:{PORT}:{PORT}" in str(port) or (port["host_ip"], port["target"]) == ("127.0.0.1", PORT)
+    assert f":{PORT}/ping" in service["healthcheck"]["test"][-1]
+    assert seconds(service["stop_grace_period"]) > STOP_SECONDS
+    assert f" AS {service['build']['target']}\n" in (ROOT / service["build"]["dockerfile"]).read_text()
 
 
 def test_every_profile_can_be_chosen(services, compose):
