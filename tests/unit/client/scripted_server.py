@@ -49,12 +49,13 @@ class Reply:
 class Script:
     """What to answer, in order; when it is used up, what the models give.
 
-    `faces`: how many there are on every picture. `tensors`: sent in place of the models' own; None leaves one out.
+    `parameters`: of every model's config. `faces`: how many there are on every picture. `tensors`: sent in place of the models' own; None leaves one out.
     """
 
     replies: list[Reply] = field(default_factory=list)
     faces: int = 2
     tensors: dict[str, np.ndarray | None] = field(default_factory=dict)
+    parameters: dict[str, str] = field(default_factory=dict)
     seen: list[Seen] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
     busy: int = 0
@@ -136,7 +137,12 @@ class Grpc(service_pb2_grpc.GRPCInferenceServiceServicer):
 
     def ModelConfig(self, request: Any, context: Any) -> Any:  # noqa: N802
         config = model_config_pb2.ModelConfig(name=request.name, max_batch_size=MAX_BATCH)
+        for key, value in self.script.parameters.items():
+            config.parameters[key].string_value = value
         return service_pb2.ModelConfigResponse(config=config)
+
+    def ServerReady(self, request: Any, context: Any) -> Any:  # noqa: N802
+        return service_pb2.ServerReadyResponse(ready=True)
 
 
 class Http(BaseHTTPRequestHandler):

@@ -1,0 +1,114 @@
+"""Where requests go: the Tritons are scripted servers (tests/unit/client/scripted_server.py), for real ones do not fail when told to."""
+
+import asyncio
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import pytest
+
+from tests.unit.client.scripted_server import Reply, Script, grpc_server
+from triptych.errors import InvalidInput, Overloaded
+from triptych.gateway.backend import LOOK_SECONDS
+from triptych.gateway.fleet import Fleet, Models
+from triptych.gateway.refusals import NotReady, NotServed
+
+CLIP = Models(clip="ViT-B-32__openai")
+WARM = 4  # requests of the warm-up
+
+
+def script(clip="immich-app/ViT-B-32__openai", faces="immich-app/buffalo_l"):
+    return Script(parameters={"clip_model": clip, "face_model": faces})
+
+
+@asynccontextmanager
+async def fleet(*scripts, **options):
+    """In front of scripted servers, all of them warm."""
+    async with AsyncExitStack() as stack:
+        urls = [f"grpc://{stack.enter_context(grpc_server(each))}" for each in scripts]
+        made = Fleet(urls, names=options.pop("names", {}), timeout=10, **options)
+        await stack.enter_async_context(made.running())
+        async with asyncio.timeout(10):
+            while len(made.ready) < len(scripts):
+                await asyncio.sleep(0.01)
+        yield made
+
+
+async def text(fleet, models=CLIP):
+    return await fleet.ask(models, lambda client: client.embed_text("dogs"))
+
+
+def asked(script):
+    return len(script.seen) - WARM
+
+
+async def test_the_one_with_the_least_pending_is_asked():
+    one, other = script(), script()
+    async with fleet(one, other) as both:
+        one.replies = [Reply(delay=0.5)]
+        slow = asyncio.create_task(text(both))
+        await asyncio.sleep(0.1)
+        for _ in range(3):
+            await text(both)
+        assert [backend.pending for backend in both.backends] == [1, 0]
+        await slow
+        assert (asked(one), asked(other)) == (1, 3)
+
+
+@pytest.mark.parametrize("message", ["Exceeds maximum queue size", "failed to connect to all addresses; last error: Connection reset"])
+async def test_what_was_turned_away_or_lost_is_asked_elsewhere(message):
+    one, other, lost = script(), script(), []
+    async with fleet(one, other, lost=lost.append) as both:
+        one.replies = [Reply("UNAVAILABLE", message)]
+        await text(both)
+        assert (asked(one), asked(other)) == (1, 1)
+        assert lost == [both.backends[0].url]
+        assert (both.backends[0].served is None) == ("connect" in message)
+
+
+async def test_overload_everywhere_is_told_at_once_and_bad_input_asked_once():
+    one, other = script(), script()
+    async with fleet(one, other) as both:
+        one.replies = other.replies = [
+            Reply("UNAVAILABLE", "Exceeds maximum queue size"),
+            Reply("UNAVAILABLE", "Exceeds maximum queue size"),
+        ]
+        with pytest.raises(Overloaded):
+            await text(both)
+        one.replies = [Reply("INVALID_ARGUMENT", "The image is empty")]
+        with pytest.raises(InvalidInput, match="empty"):
+            await text(both)
+        assert (asked(one), asked(other)) == (2, 1)
+
+
+async def test_requests_go_where_their_model_is():
+    one, other = script(), script(clip="immich-app/ViT-B-16__openai", faces="")
+    async with fleet(one, other, names={"faces": "buffalo_m"}) as both:
+        await text(both, Models(clip="ViT-B-16::openai"))
+        await both.ask(Models(faces="buffalo_m"), lambda client: client.faces(b"picture"))
+        assert (asked(one), asked(other)) == (0, 2)
+        with pytest.raises(NotServed, match=r"RN50__openai.*ViT-B-32__openai' and 'immich-app/ViT-B-16__openai'.*models use RN50__openai"):
+            await text(both, Models(clip="RN50__openai"))
+
+
+async def test_a_change_of_models_is_seen_within_two_looks():
+    one = script()
+    async with fleet(one) as alone:
+        await text(alone)
+        one.parameters = {**one.parameters, "clip_model": "immich-app/RN50__openai"}
+        await asyncio.sleep(2 * LOOK_SECONDS)
+        await text(alone, Models(clip="RN50__openai"))
+        with pytest.raises(NotServed, match=r"Served is 'immich-app/RN50__openai'"):
+            await text(alone)
+
+
+async def test_a_model_without_a_name_is_told_as_such():
+    async with fleet(script(clip="")) as alone:
+        with pytest.raises(NotServed, match="imported without a name.*--clip-name"):
+            await text(alone)
+
+
+async def test_nobody_is_ready(free_port):
+    alone = Fleet([f"grpc://127.0.0.1:{free_port}"], names={}, timeout=5)
+    async with alone.running():
+        await asyncio.sleep(0.3)
+        with pytest.raises(NotReady, match=f"127.0.0.1:{free_port}"):
+            await text(alone)

@@ -1,0 +1,150 @@
+"""The gateway's pure parts: forms cut anywhere, entries, headers of pictures, and work that its caller left."""
+
+import asyncio
+import contextlib
+import io
+import itertools
+
+import numpy as np
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from tests.support.immich import recorded
+from triptych.errors import InvalidInput
+from triptych.gateway.answer import vector
+from triptych.gateway.body import chunks, until_gone
+from triptych.gateway.entries import Entries
+from triptych.gateway.form import read_form
+from triptych.gateway.picture import Header
+from triptych.gateway.refusals import Gone, Malformed, Refused, TooLarge, TooSlow
+
+
+def head_and_body(name, **content):
+    head, _, body = recorded(name, **content).partition(b"\r\n\r\n")
+    return next(line for line in head.decode().splitlines() if line.startswith("content-type")).partition(": ")[2], body
+
+
+def form_of(kind, pieces):
+    async def stream():
+        for piece in pieces:
+            yield piece
+
+    return asyncio.run(read_form(kind, stream()))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    image=st.binary(max_size=300) | st.just(b"\r\n------formdata-undici-0427182936\r\n"), cuts=st.lists(st.integers(0, 700), max_size=12)
+)
+def test_a_form_is_the_same_wherever_its_pieces_end(image, cuts):
+    kind, body = head_and_body("clip_visual", image=image)
+    edges = [0, *sorted(cuts), len(body)]
+    form = form_of(kind, [body[start:end] for start, end in itertools.pairwise(edges) if start < end])
+    assert (form.image, form.text) == (image, None)
+    assert Entries.parse(form.entries) == Entries(visual="ViT-B-32__openai")
+
+
+def test_other_forms():
+    assert form_of("application/x-www-form-urlencoded", [b"entries=%7B%7D&te", b"xt=two+boats"]).text == "two boats"
+    for kind, body in (
+        ("application/json", b"{}"),
+        ("multipart/form-data", b""),
+        ("multipart/form-data; boundary=b", b"no form"),
+        ("", b""),
+    ):
+        with pytest.raises(Malformed):
+            form_of(kind, [body])
+    kind, body = head_and_body("clip_textual", text="x")
+    with pytest.raises(Malformed, match="text is no UTF-8"):
+        form_of(kind, [body.replace(b"\r\nx\r\n", b"\r\n\xff\r\n")])
+
+
+NAMES = ["clip", "facial-recognition", "visual", "textual", "detection", "recognition", "modelName", "options", "minScore", "language"]
+LEAVES = st.none() | st.booleans() | st.floats() | st.text(max_size=5)
+
+
+@given(st.recursive(LEAVES, lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(NAMES), inner)))
+def test_no_entries_are_more_than_malformed(value):
+    with contextlib.suppress(Refused):
+        Entries.parse(orjson.dumps(value).decode())
+
+
+def test_options_of_entries():
+    text = '{"facial-recognition":{"recognition":{"modelName":"b"},"detection":{"modelName":"b","options":{"minScore":0}}}}'
+    assert Entries.parse(text) == Entries(detection="b", recognition="b", min_score=0.0)
+    text = '{"clip":{"textual":{"modelName":"m","options":{"language":"pt-BR","new":[]}}}}'
+    assert Entries.parse(text) == Entries(textual="m", language="pt-BR")
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF"])
+def test_headers(kind):
+    buffer = io.BytesIO()
+    Image.new("RGB", (30, 20)).save(buffer, kind)
+    assert Header.read(buffer.getvalue(), 600) == Header(30, 20)
+    with pytest.raises(InvalidInput, match=r"30 x 20 = 600 pixels, more than the limit of 599"):
+        Header.read(buffer.getvalue(), 599)
+
+
+def test_a_bomb_is_over_the_limit_whatever_pillow_thinks():
+    buffer = io.BytesIO()
+    Image.new("1", (20000, 10000)).save(buffer, "PNG")
+    with pytest.raises(InvalidInput, match="more than the limit of 100,000,000"):
+        Header.read(buffer.getvalue(), 100_000_000)
+
+
+def test_numbers_are_the_shortest():
+    assert vector(np.array([0.1, -0.25, 1e-9, 1 / 3], np.float32)) == "[0.1,-0.25,1e-9,0.33333334]"
+
+
+def receiving(*messages):
+    queue = list(messages)
+
+    async def receive():
+        if queue:
+            return queue.pop(0)
+        return await asyncio.Event().wait()
+
+    return receive
+
+
+def piece(size, more=True):
+    return {"type": "http.request", "body": bytes(size), "more_body": more}
+
+
+GONE = {"type": "http.disconnect"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "messages", "error"),
+    [
+        ({"content-length": "11"}, [], TooLarge),
+        ({}, [piece(6), piece(6)], TooLarge),
+        ({}, [piece(6)], TooSlow),
+        ({}, [piece(6), GONE], Gone),
+    ],
+)
+async def test_bodies_that_are_not_taken(headers, messages, error):
+    with pytest.raises(error):
+        _ = [chunk async for chunk in chunks(headers, receiving(*messages), 10, 0.05)]
+
+
+async def test_work_ends_when_its_caller_hangs_up():
+    cancelled = asyncio.Event()
+
+    async def work():
+        try:
+            await asyncio.sleep(60)
+        finally:
+            cancelled.set()
+
+    with pytest.raises(Gone):
+        await until_gone(receiving(GONE), work())
+    assert cancelled.is_set()
+
+    async def done():
+        return 7
+
+    assert await until_gone(receiving(), done()) == 7
