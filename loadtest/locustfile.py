@@ -197,14 +197,10 @@ class Predicts(TriptychUser):
         super().on_stop()
 
     @task
-    def search(self) -> None:
-        """A picture to its embedding."""
-        self.ask("predict_clip", lambda: self.predict({"clip": {"visual": {"modelName": self.clip}}}))
-
-    @task
-    def find(self) -> None:
-        """A picture to its faces."""
+    def index(self) -> None:
+        """A picture to its embedding, and one to its faces."""
         faces = {"detection": {"modelName": self.pack, "options": {"minScore": 0.7}}, "recognition": {"modelName": self.pack}}
+        self.ask("predict_clip", lambda: self.predict({"clip": {"visual": {"modelName": self.clip}}}))
         self.ask("predict_faces", lambda: self.predict({"facial-recognition": faces}))
 
     def predict(self, entries: dict[str, Any]) -> None:
