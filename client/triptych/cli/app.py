@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from triptych.cli import bench, configs, doctor, embed, faces, gateway, models, search, serve, status, tune
+from triptych.cli import bench, configs, doctor, embed, faces, gateway, index, models, people, search, serve, similar, status, tune
 from triptych.cli.console import fail
 from triptych.errors import TriptychError
 
@@ -26,7 +26,10 @@ def build() -> typer.Typer:
     app.command()(status.status)
     app.command()(doctor.doctor)
     app.command()(embed.embed)
+    app.command()(index.index)
     app.command()(search.search)
+    app.command()(similar.similar)
+    app.add_typer(people.build())
     app.command()(faces.faces)
     app.command()(tune.tune)
     app.add_typer(bench.build())

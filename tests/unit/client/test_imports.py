@@ -21,3 +21,8 @@ def test_only_the_protocol_in_use_is_imported():
     assert not {"grpc", "aiohttp"} & modules_after("import triptych")
     assert "aiohttp" not in modules_after("import triptych; triptych.Client('grpc://127.0.0.1:1')")
     assert "grpc" not in modules_after("import triptych; triptych.Client('http://127.0.0.1:1')")
+
+
+def test_the_command_line_starts_without_the_library():
+    modules = modules_after("import triptych.cli.app; triptych.cli.app.build()")
+    assert not {"triptych.library", "sqlite3", "scipy", "numkong", "pillow_heif"} & modules

@@ -1,0 +1,85 @@
+"""Options of the commands that have a library, and what they print: hits as a table, as JSON or on a sheet."""
+
+import json
+from collections.abc import Sequence
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from triptych.cli.console import CommandError, out
+
+if TYPE_CHECKING:  # the library is imported by those who use it, so that `triptych --help` stays quick
+    from triptych.library import Hit, Library, Only, Photo
+
+File = Annotated[
+    Path | None, typer.Option("--library", envvar="TRIPTYCH_LIBRARY", help="The library's file.", show_default="one for each user")
+]
+Person = Annotated[list[str] | None, typer.Option("--person", help="Only photos with this person, by name or id; may be repeated.")]
+Since = Annotated[str | None, typer.Option("--since", help="Only photos taken then or later: 2024, 2024-05 or 2024-05-31.")]
+Until = Annotated[str | None, typer.Option("--until", help="Only photos taken then or earlier, that year, month or day included.")]
+Folder = Annotated[Path | None, typer.Option("--folder", help="Only photos below this folder.")]
+Limit = Annotated[int, typer.Option("--limit", "--top", min=1, help="How many photos to show.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Sheet = Annotated[Path | None, typer.Option("--sheet", help="Write a contact sheet of what was found to this file (JPEG or PNG).")]
+
+
+def opened(file: Path | None) -> "Library":
+    """The library that a command was asked to use."""
+    from triptych.library import Library
+
+    return Library.open(file)
+
+
+def only(people: list[str] | None, since: str | None, until: str | None, folder: Path | None) -> "Only":
+    """The filters that were given."""
+    from triptych.library import Only
+
+    first = _days("--since", since)[0] if since else None
+    last = _days("--until", until)[1] if until else None
+    return Only(tuple(people or ()), first, last, folder.resolve() if folder else None)
+
+
+def show(title: str, hits: "Sequence[Hit]", as_json: bool, sheet: Path | None) -> None:
+    """Print hits, best first, and draw their sheet."""
+    if sheet is not None:
+        draw(sheet, title, [("", [(hit.photo, f"{hit.score:.3f}") for hit in hits])])
+    if as_json:
+        rows = [
+            {"rank": rank, "score": hit.score, "photo": str(hit.photo.path), "id": hit.photo.id, "taken": hit.photo.taken}
+            for rank, hit in enumerate(hits, 1)
+        ]
+        typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("rank", "score"):
+        table.add_column(heading, justify="right")
+    table.add_column("taken", no_wrap=True)
+    table.add_column("photo", overflow="fold")
+    for rank, hit in enumerate(hits, 1):
+        table.add_row(str(rank), f"{hit.score:.3f}", hit.photo.taken[:10], Text(str(hit.photo.path)))
+    out().print(table)
+
+
+def draw(sheet: Path, title: str, rows: "Sequence[tuple[str, Sequence[tuple[Photo, str]]]]") -> None:
+    """Write a contact sheet with a row of photos for each label."""
+    from triptych.cli import sheet as drawing
+
+    drawing.save(drawing.contact_sheet(title, [(label, [(one.path, caption) for one, caption in photos]) for label, photos in rows]), sheet)
+
+
+def _days(option: str, text: str) -> tuple[date, date]:
+    """The first and the last day of a year, a month or a day."""
+    for form in ("%Y-%m-%d", "%Y-%m", "%Y"):
+        try:
+            first = datetime.strptime(text, form).date()
+        except ValueError:
+            continue
+        if form == "%Y-%m-%d":
+            return first, first
+        following = date(first.year + (form == "%Y" or first.month == 12), 1 if form == "%Y" else first.month % 12 + 1, 1)
+        return first, date.fromordinal(following.toordinal() - 1)
+    raise CommandError(f"{option} {text!r} is no date; write it as 2024, 2024-05 or 2024-05-31")
