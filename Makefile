@@ -13,8 +13,8 @@ help: ## these lines
 demo: setup ## start Triton, search an album and find its people; PHOTOS=<folder> takes your own
 	$(RUN) -m demo.run --profile $(PROFILE) $(if $(PHOTOS),--photos "$(PHOTOS)")
 
-test: setup-torch ## every test
-	$(RUN) -m pytest
+test: setup-torch ## every test, two at a time
+	$(RUN) -m pytest -n 2 --dist loadgroup
 
 serve: setup ## keep a server running; PROFILE=openvino for Intel
 	.venv/bin/triptych serve --profile $(PROFILE)
