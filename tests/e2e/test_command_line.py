@@ -1,5 +1,6 @@
 """The command line as people use it: serve, status, embed, search, stop; and the demo, which ends by itself."""
 
+import contextlib
 import csv
 import json
 import os
@@ -22,19 +23,20 @@ from demo.scenes import EVALUATION_SEEDS, caption, draw, sample
 from tests.support.serving import CHECKOUT
 
 TRIPTYCH = str(Path(sys.executable).with_name("triptych"))
+RUN_OF = "TRIPTYCH_TEST_RUN"
 
 
 def run(*arguments, timeout=120, **options):
     return subprocess.run([TRIPTYCH, *map(str, arguments)], capture_output=True, text=True, timeout=timeout, check=False, **options)
 
 
-def tritons_of(repository):
-    """Process ids of the Tritons that serve a repository."""
+def left_by(run_of):
+    """Processes that a run started, and those that these started: they inherit its environment."""
     found = []
-    for process in psutil.process_iter(["cmdline"]):
-        command = process.info["cmdline"] or []
-        if f"--model-repository={repository / 'model_repository'}" in command:
-            found.append(process.pid)
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.environ().get(RUN_OF) == str(run_of):
+                found.append(process)
     return found
 
 
@@ -113,7 +115,8 @@ def demo(tmp_path_factory):
     """`make demo`: what it printed, and the folder that it wrote to."""
     out = tmp_path_factory.mktemp("demo")
     command = [sys.executable, "-m", "demo.run", "--profile", "auto", "--out", str(out)]
-    done = subprocess.run(command, cwd=CHECKOUT.root, capture_output=True, text=True, timeout=240, check=False)
+    environment = {**os.environ, RUN_OF: str(out)}
+    done = subprocess.run(command, cwd=CHECKOUT.root, env=environment, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout + done.stderr, out
 
@@ -124,7 +127,7 @@ def test_the_demo_ends_by_itself_and_draws_a_contact_sheet(demo):
     sheet = np.asarray(Image.open(out / "contact_sheet.png").convert("L"))
     assert sheet.shape[1] > 800
     assert sheet.std() > 20
-    assert not tritons_of(CHECKOUT.root)
+    assert not left_by(out)
 
 
 def test_the_demo_finds_the_people_of_its_album_and_shows_them(demo):
