@@ -285,7 +285,10 @@ def test_profiles_choose_the_config_by_name(tmp_path):
         client.close()
 
 
-def test_triton_ends_with_an_engine_that_is_killed_and_the_next_one_removes_what_it_left(tmp_path):
+def test_triton_ends_with_an_engine_that_is_killed_and_the_next_one_removes_what_it_left(tmp_path, monkeypatch):
+    temporary = tmp_path / "temporary"  # the machine's own is cleaned by every engine that starts, so by other tests too
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     repository = empty_repository(tmp_path / "repository")
     add_model(repository, "doubler", config(), runnable.doubler)
     script = (
@@ -294,7 +297,8 @@ def test_triton_ends_with_an_engine_that_is_killed_and_the_next_one_removes_what
         f"e = Engine(options(Repository(Path({str(repository.root)!r})), Path({str(tmp_path)!r}))); e.start();"
         "print(e.pid, flush=True); os.kill(os.getpid(), signal.SIGKILL)"
     )
-    child = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, cwd=Path(__file__).parents[2])
+    environment = {**os.environ, "TMPDIR": str(temporary)}
+    child = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, cwd=Path(__file__).parents[2], env=environment)
     triton = Path("/proc") / child.stdout.readline().decode().strip() / "exe"
     assert child.wait() == -signal.SIGKILL
     deadline = time.monotonic() + 30
