@@ -71,7 +71,7 @@ class Instance:
 
     def own_parameters(self, *read: str) -> Parameters:
         """The parameters without the queue's and those that the caller has read: the runtime's, or the model's own code's."""
-        return Parameters({key: value for key, value in self.parameters.values.items() if key not in QUEUE_KEYS and key not in read})
+        return self.parameters.without(*QUEUE_KEYS, *read)
 
     def session_settings(self) -> SessionSettings:
         """What a runtime needs of it to open the model's graph."""

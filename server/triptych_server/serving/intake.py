@@ -75,13 +75,20 @@ class Intake(Generic[Item]):
             late = OverloadedError(f"Request timeout expired: it waited {now - waiting.since:.1f} s for {self._model}")
             responses.send(waiting.request, responses.failure(late, self._model))
         batch = [waiting for waiting in taken.batch if not self._has_gone(waiting, now)]
-        self._metrics.count(queue_seconds=sum(now - waiting.since for waiting in batch), refused=len(taken.expired))
+        if taken.expired:
+            self._metrics.count(refused=len(taken.expired))
         return batch
 
     def count(self, batch: Sequence[Waiting[Item]], seconds: float) -> None:
-        """A batch was run, in this time."""
-        rows = sum(waiting.rows for waiting in batch)
-        self._metrics.count(runs=1, rows=rows, compute_seconds=seconds * len(batch))
+        """A batch has just been run, in this time."""
+        began = time.monotonic() - seconds
+        self._metrics.count(
+            runs=1,
+            requests=len(batch),
+            rows=sum(waiting.rows for waiting in batch),
+            queue_seconds=sum(began - waiting.since for waiting in batch),
+            compute_seconds=seconds * len(batch),
+        )
 
     def close(self) -> None:
         """Have what waits answered, then stop the workers; before the model ends, for counters that are freed later take the stub down."""

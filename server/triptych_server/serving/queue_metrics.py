@@ -16,6 +16,7 @@ EVERY_SECONDS = 0.2
 """At most so often the page is brought up to date: each number is a round trip to the server."""
 COUNTERS = {
     "triptych_runs_total": "Batches that a model has run",
+    "triptych_requests_total": "Requests in these batches",
     "triptych_rows_total": "Rows in these batches; divided by the runs, the mean batch",
     "triptych_queue_seconds_total": "Time that requests waited for their batch",
     "triptych_compute_seconds_total": "Time that their batches took to compute, counted for every request of a batch",
@@ -40,11 +41,11 @@ class QueueMetrics:
         self._publisher = threading.Thread(target=self._publish, name=f"{instance.model}_metrics", daemon=True)
         self._publisher.start()
 
-    def count(self, *, runs: int = 0, rows: int = 0, queue_seconds: float = 0, compute_seconds: float = 0, refused: int = 0) -> None:
-        """Add to the counts."""
+    def count(self, **more: float) -> None:
+        """Add to the counts, by their names without `triptych_` and `_total`; nothing tells that requests have come to wait."""
         with self._lock:
-            for name, more in zip(COUNTERS, (runs, rows, queue_seconds, compute_seconds, refused), strict=True):
-                self._counts[name] += more
+            for name, value in more.items():
+                self._counts[f"triptych_{name}_total"] += value
         self._changed.set()
 
     def close(self) -> None:

@@ -22,6 +22,10 @@ class Parameters:
     def __iter__(self) -> Iterator[str]:
         return iter(self.values)
 
+    def without(self, *keys: str) -> "Parameters":
+        """The others."""
+        return Parameters({key: value for key, value in self.values.items() if key not in keys})
+
     def text(self, key: str, default: str = "") -> str:
         """The value as it stands."""
         return self.values.get(key, default)

@@ -73,7 +73,7 @@ def _settings(config: ModelConfig) -> SessionSettings:
         graph=Path(config.default_model_filename or "model.onnx"),
         max_batch_size=config.max_batch_size,
         kind="GPU" if is_gpu else "CPU",
-        parameters=Parameters({key: value for key, value in parameters_of(config).items() if key not in QUEUE_KEYS}),
+        parameters=Parameters(parameters_of(config)).without(*QUEUE_KEYS),
         cpu_accelerators=tuple(Accelerator(each.name, Parameters(dict(each.parameters))) for each in given.cpu_execution_accelerator),
         gpu_accelerators=tuple(Accelerator(each.name, Parameters(dict(each.parameters))) for each in given.gpu_execution_accelerator),
     )
