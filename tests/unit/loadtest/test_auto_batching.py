@@ -17,7 +17,9 @@ VARIANTS = variants(cores=4)
 
 def options(name):
     config = VARIANTS[name].config(PLAIN, name)
-    return config, CompileOptions.from_settings(SessionSettings(name, Path("g.onnx"), parameters=Parameters(parameters_of(config)).without(*QUEUE_KEYS)))
+    return config, CompileOptions.from_settings(
+        SessionSettings(name, Path("g.onnx"), parameters=Parameters(parameters_of(config)).without(*QUEUE_KEYS))
+    )
 
 
 def test_the_baseline_is_the_profile():
