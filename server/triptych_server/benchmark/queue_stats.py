@@ -11,7 +11,7 @@ _SAMPLE = re.compile(r'^triptych_(\w+)_total\{(?:[^}]*,)?model="([^"]*)"[^}]*\} 
 
 @dataclass(frozen=True, slots=True)
 class QueueCounts:
-    """One model since its start, all instances: batches, requests and rows in them, and the requests' seconds in the queue and computing."""
+    """One model since its start, all instances: batches, requests and rows in them, and the requests' seconds waiting and computing."""
 
     runs: float = 0
     requests: float = 0
