@@ -103,16 +103,18 @@ def measure(scratch: Path, repeats: int, window_ms: int, console: Console) -> tu
         for turn in range(repeats):
             console.log(f"turn {turn + 1} of {repeats}")
             for name, load in results:
-                results[name, load].append(_measure(perf, engine.pid, url, name, load, window_ms))
+                results[name, load].append(_measure(perf, engine, url, name, load, window_ms))
         memory = {name: _memory_mib(engine.pid, name) for name in chosen}
     rows = [row for name in chosen if name != BASELINE for row in _rows(name, chosen, results, memory)]
     return rows, max(each.others_share for taken in results.values() for each in taken)
 
 
-def _measure(perf: PerfAnalyzer, pid: int, url: str, name: str, load: int, window_ms: int) -> Measured:
-    stats, clock = TritonStats.read(url), CpuClock.read({"triton": pid})
+def _measure(perf: PerfAnalyzer, engine: Engine, url: str, name: str, load: int, window_ms: int) -> Measured:
+    assert engine.pid is not None
+    roots = {"triton": engine.pid}
+    stats, clock = TritonStats.read(url, engine.metrics_url), CpuClock.read(roots)
     report = perf.run(name, url, load, window_ms)
-    used, counted = clock.until(CpuClock.read({"triton": pid})), stats.until(TritonStats.read(url))[name]
+    used, counted = clock.until(CpuClock.read(roots)), stats.until(TritonStats.read(url, engine.metrics_url))[name]
     cores = usable_cores()
     return Measured(report.throughput, report.p50_us / 1000, 1000 * used.seconds[name] / counted.requests, used.others_share(cores))
 

@@ -37,6 +37,7 @@ class Photos:
 def run_load(task: Task, service: Service, photos: Photos, concurrency: int, warm_up: float, seconds: float) -> LoadRun:
     """Ask a service about the photos, `concurrency` at a time; RuntimeError when one request failed."""
     is_triton = isinstance(service, TritonService)
+    metrics_url = service.metrics_url if isinstance(service, TritonService) else None
     command = [sys.executable, "-m", "loadtest.clients", task, "--url", service.url, "--photos", str(photos.folder)]
     command += ["--concurrency", str(concurrency), "--warm-up", str(warm_up), "--seconds", str(seconds)]
     if photos.faces is not None:
@@ -49,12 +50,12 @@ def run_load(task: Task, service: Service, photos: Photos, concurrency: int, war
         roots = {"tritonserver" if is_triton else "plain service": service.pid, CLIENT: client.pid}
         if client.stdout.readline().strip() != STARTED:
             raise RuntimeError(f"a request to {service.url} failed while warming up; the reason stands above")
-        stats, clock = TritonStats.read(service.url) if is_triton else None, CpuClock.read(roots)
+        stats, clock = TritonStats.read(service.url, metrics_url) if is_triton else None, CpuClock.read(roots)
         result = client.stdout.readline()
         if not result:
             raise RuntimeError(f"a request to {service.url} failed; the reason stands above")
         cpu = clock.until(CpuClock.read(roots))
-        models = stats.until(TritonStats.read(service.url)) if stats else {}
+        models = stats.until(TritonStats.read(service.url, metrics_url)) if stats else {}
         return LoadRun(Load.from_json(result), cpu, models)
     finally:
         client.kill()

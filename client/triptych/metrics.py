@@ -1,4 +1,4 @@
-"""A metrics page over HTTP -> what the status needs of it: devices and median latencies per model."""
+"""A metrics page over HTTP -> what the status needs of it: devices, median latencies and batches per model."""
 
 import math
 import urllib.request
@@ -11,6 +11,7 @@ from triptych.prometheus import Sample, parse
 
 DEVICE_INFO = "triptych_device_info"
 LATENCY = "nv_inference_request_summary_us"
+RUNS, ROWS = "triptych_runs_total", "triptych_rows_total"
 
 
 class MetricsUnreachable(Exception):  # noqa: N818
@@ -20,26 +21,31 @@ class MetricsUnreachable(Exception):  # noqa: N818
 @dataclass(frozen=True, slots=True)
 class Metrics:
     """`devices`: labels of every model instance; `fallbacks`: models of which an instance did not get what it asked for;
-    `p50_us`: median request latency of models that were used."""
+    `p50_us`: median request latency of models that were used; `batches`: rows and runs of models that make their batches themselves."""
 
     devices: Mapping[str, list[Mapping[str, str]]] = field(default_factory=dict)
     p50_us: Mapping[str, float] = field(default_factory=dict)
     fallbacks: frozenset[str] = frozenset()
+    batches: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, samples: Iterable[Sample]) -> "Metrics":
         devices: dict[str, list[Mapping[str, str]]] = {}
         p50_us: dict[str, float] = {}
         fallbacks: set[str] = set()
+        batches: dict[str, tuple[float, float]] = {}
         for sample in samples:
             model = sample.labels.get("model", "")
             if sample.name == DEVICE_INFO:
                 if sample.value == 0:
                     fallbacks.add(model)
                 devices.setdefault(model, []).append(sample.labels)
+            elif sample.name in (RUNS, ROWS):
+                rows, runs = batches.get(model, (0.0, 0.0))
+                batches[model] = (rows, runs + sample.value) if sample.name == RUNS else (rows + sample.value, runs)
             elif sample.name == LATENCY and sample.labels.get("quantile") == "0.5" and not math.isnan(sample.value):
                 p50_us[model] = max(sample.value, p50_us.get(model, 0.0))  # of several versions, the slowest
-        return cls(devices, p50_us, frozenset(fallbacks))
+        return cls(devices, p50_us, frozenset(fallbacks), batches)
 
 
 def fetch(url: str, timeout: float) -> Metrics:

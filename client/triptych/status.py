@@ -23,7 +23,7 @@ class ModelStatus:
     device_actual: str | None = None
     precision: str | None = None
     instances: int | None = None
-    mean_batch: float | None = None  # inferences per execution, since the start
+    mean_batch: float | None = None  # rows per run, since the start
     p50_ms: float | None = None  # median of recent requests, queueing included
     count: int | None = None  # inferences since the start; answers from the response cache are not among them
     fallback: bool = False  # whether an instance did not get the device or precision it was asked to run with
@@ -109,15 +109,22 @@ def server_status(
         inferences, executions = counts.get(row["name"], (0, 0))
         inferences += int(row.get("inference_count", 0))
         counts[row["name"]] = (inferences, executions + int(row.get("execution_count", 0)))
-    rows = (_row(entries[name], configs.get(name), counts.get(name), page) for name in sorted(entries))
+    batches = {} if blind else {**counts, **page.batches}  # Triton counts the batches of native backends only
+    rows = (_row(entries[name], configs.get(name), counts.get(name), batches.get(name), page) for name in sorted(entries))
     return ServerStatus(tuple(rows), "; ".join((*notes, *filter(None, [blind]))) or None, ready, blind)
 
 
-def _row(entry: Mapping[str, Any], config: Mapping[str, Any] | None, counts: tuple[int, int] | None, metrics: Metrics) -> ModelStatus:
+def _row(
+    entry: Mapping[str, Any],
+    config: Mapping[str, Any] | None,
+    counts: tuple[int, int] | None,
+    batches: tuple[float, float] | None,
+    metrics: Metrics,
+) -> ModelStatus:
     name = entry["name"]
     devices = metrics.devices.get(name, [])
     ensemble = config is not None and (config.get("platform") == "ensemble" or "ensemble_scheduling" in config)
-    inferences, executions = counts or (0, 0)
+    rows, runs = batches or (0, 0)
     p50_us = metrics.p50_us.get(name)
     return ModelStatus(
         name=name,
@@ -128,9 +135,9 @@ def _row(entry: Mapping[str, Any], config: Mapping[str, Any] | None, counts: tup
         device_actual=_joined(devices, "actual"),
         precision=_joined(devices, "precision"),
         instances=None if config is None or ensemble else _instances(config),
-        mean_batch=inferences / executions if executions and not ensemble else None,
+        mean_batch=rows / runs if runs and not ensemble else None,
         p50_ms=None if p50_us is None else p50_us / 1000,
-        count=None if counts is None else inferences,
+        count=None if counts is None else counts[0],
         fallback=name in metrics.fallbacks,
     )
 

@@ -50,12 +50,12 @@ def test_check_exits_with_1_and_names_each_mistake(tmp_path):
     copy = CHECKOUT.copy_to(tmp_path / "copy")
     assert configs("check", repository=copy.root).returncode == 0
     config = copy.model("clip_preprocess") / "config.pbtxt"
-    config.write_text(config.read_text().replace("max_queue_size: 128", "max_queue_size: 0"))
+    config.write_text(config.read_text().replace('string_value: "128"', 'string_value: "0"'))
     found = configs("check", repository=copy.root)
     assert found.returncode == 1
-    assert "python_models/clip_preprocess/config.pbtxt:12: dynamic_batching.default_queue_policy.max_queue_size: found 0" in found.stdout
+    assert "python_models/clip_preprocess/config.pbtxt:18: parameters[max_waiting]: found parameter max_waiting is 0" in found.stdout
     assert "1 mistake in the configs" in found.stderr
-    assert json.loads(configs("check", "--json", repository=copy.root).stdout)[0]["line"] == 12
+    assert json.loads(configs("check", "--json", repository=copy.root).stdout)[0]["line"] == 18
 
 
 def test_unknown_names_are_errors():

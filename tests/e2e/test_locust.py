@@ -35,7 +35,7 @@ def engine(tmp_path_factory):
     use_any(CHECKOUT.demo_faces, repository)
     file = repository.model("clip_preprocess") / "config.pbtxt"
     config = read_config(file)
-    config.dynamic_batching.default_queue_policy.max_queue_size = 1
+    config.parameters["max_waiting"].string_value = "1"
     config.max_batch_size = 16
     file.write_text(render_config(config))
     with Engine(options(repository, tmp)) as engine:

@@ -1,6 +1,5 @@
 """Smart search through the ensembles: right embeddings on every profile, batched, cached, and the same over both protocols."""
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -10,7 +9,7 @@ import tritonclient.http as triton_http
 
 from demo.scenes import EVALUATION_SEEDS, caption, draw, sample
 from tests.support.drawn import encode
-from tests.support.prometheus import counter
+from tests.support.prometheus import batches, counter
 from triptych_server.engine import Engine
 
 SCENES = [sample(seed) for seed in EVALUATION_SEEDS[:12]]
@@ -133,9 +132,8 @@ def test_the_device_that_really_runs_is_in_the_metrics(served):
 
 
 def executions(engine, model):
-    """(inferences, runs) of a model so far, once they stand still: Triton counts a request shortly after it has been answered."""
+    """(rows, runs) of a model so far, once they stand still."""
     last = None
-    while (now := tuple(counter(engine.metrics_url, f"nv_inference_{what}", model=model) for what in ("count", "exec_count"))) != last:
+    while (now := batches(engine.metrics_url, model)) != last:
         last = now
-        time.sleep(0.3)
     return now

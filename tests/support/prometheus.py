@@ -17,3 +17,8 @@ def counter(url: str, name: str, **labels: str) -> float:
     if not values:
         raise KeyError(f"{name} {labels}")
     return sum(values)
+
+
+def batches(url: str, model: str) -> tuple[float, float]:
+    """Rows and runs of a model of ours so far; its figures come to the page within 0.2 s."""
+    return counter(url, "triptych_rows_total", model=model), counter(url, "triptych_runs_total", model=model)

@@ -67,6 +67,7 @@ def diagnose(
 @contextlib.contextmanager
 def _server(place: "Repository", profile: str, url: str | None) -> Iterator["Server"]:
     """The one that runs, or one of its own for as long as the block lasts."""
+    from triptych.endpoint import Endpoint
     from triptych_server.benchmark.diagnosis.watch import Server
     from triptych_server.benchmark.served import listener
     from triptych_server.engine import Engine, EngineOptions
@@ -74,10 +75,10 @@ def _server(place: "Repository", profile: str, url: str | None) -> Iterator["Ser
     cores = len(os.sched_getaffinity(0))
     if url:
         address = url.removeprefix("grpc://")
-        yield Server(address, listener(address), cores)
+        yield Server(address, listener(address), cores, Endpoint.parse(url).metrics_url())
         return
     with Engine(EngineOptions(place, profile=profile, http_port=0, grpc_port=0, metrics_port=0)) as engine:
-        yield Server(engine.grpc_url.removeprefix("grpc://"), engine.pid, cores)
+        yield Server(engine.grpc_url.removeprefix("grpc://"), engine.pid, cores, engine.metrics_url)
 
 
 def _say(sentence: str) -> None:

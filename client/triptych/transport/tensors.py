@@ -12,6 +12,9 @@ from triptych.transport.base import Connection
 # Triton's own gRPC limit is a compile-time constant of the same size; limits that matter are the server's parameters.
 _LARGEST_MESSAGE = 2**31 - 1
 
+PRIORITY = "triptych_priority"
+"""The request parameter by which Triptych's models see the priority: Triton shows its own to native backends' queues only."""
+
 
 class TritonModule(Protocol):
     """The part that `tritonclient.grpc` and `tritonclient.http` name alike."""
@@ -27,6 +30,7 @@ def infer_arguments(module: TritonModule, call: Call) -> dict[str, Any]:
         "inputs": [_infer_input(module, name, data) for name, data in call.inputs.items()],
         "outputs": [module.InferRequestedOutput(name) for name in call.outputs],
         "priority": call.priority,
+        "parameters": {PRIORITY: call.priority},
         "request_id": call.request_id,
     }
 

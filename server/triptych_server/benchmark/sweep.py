@@ -22,7 +22,7 @@ from triptych_server.errors import ConfigError, EngineError
 
 CLIENT = "perf_analyzer"
 WARM_UP_MS = 500
-QUEUE_FULL = "Exceeds maximum queue size"  # Triton's words
+QUEUES_FULL = ("Exceeds maximum queue size", "requests waiting already")  # Triton's words and ours
 Progress = Callable[[int, int, Point, str], None]
 """How many measurements are done, of how many, which was the last, and what came."""
 
@@ -104,6 +104,9 @@ class Sweep:
     def _input(self, model: str) -> Callable[[Path], Path | None]:
         return partial(write_input, self.configs[model], self.jpegs)
 
+    def _stats(self) -> TritonStats:
+        return TritonStats.read(self.served.url, self.served.metrics_url)
+
     def _measure(self, point: Point) -> Run:
         load = PerfLoad(
             concurrency=int(point.level) if point.kind == "concurrency" else None,
@@ -116,12 +119,12 @@ class Sweep:
         )
         pid = self.served.pid
         with MemoryWatch(pid) if pid else nullcontext() as memory:
-            stats, clock = TritonStats.read(self.served.url), _Clock.read(pid) if pid else None
+            stats, clock = self._stats(), _Clock.read(pid) if pid else None
             try:
                 report = self.perf.measure(point.model, self.served.url, load)
             except EngineError as error:
-                raise EngineError(_reason(error, stats.failed(TritonStats.read(self.served.url), point.model))) from None
-            later = TritonStats.read(self.served.url)
+                raise EngineError(_reason(error, stats.failed(self._stats(), point.model))) from None
+            later = self._stats()
             use = clock.until(_Clock.read(clock.pid)) if clock else None
         models = stats.until(later)
         run = Run(
@@ -169,7 +172,7 @@ class _Clock:
 def _reason(error: EngineError, failed: int) -> str:
     """Why a point has no figures; refusals are told apart from failures by Triton's word for them."""
     text = str(error)
-    if QUEUE_FULL in text:
+    if any(words in text for words in QUEUES_FULL):
         counted = f"{failed} requests" if failed else "requests"  # Triton counts those of ensembles only
         return f"shed: {counted} were turned away because a queue was full; perf_analyzer ends at the first"
     return text.replace(os.linesep, " ")

@@ -1,10 +1,12 @@
-"""What Triton counted between two moments: its statistics API -> mean batch, queue and compute time per model."""
+"""What was counted between two moments -> mean batch, queue and compute time per model: by Triton, and by queues of ours behind it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 from tritonclient import grpc
+
+from triptych_server.benchmark.queue_stats import QueueCounts, read_counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,22 +23,24 @@ class ModelUse:
 @dataclass(frozen=True, slots=True)
 class TritonStats:
     """A reading of the counters: per model (requests answered, inferences, executions, ns queued, ns computed), and
-    the requests that failed, those turned away included."""
+    the requests that failed, those turned away included. `queues` are our own counts, which count instead: to Triton these models' runs end
+    before they begin. None: not known, and so no model's batches are."""
 
     counters: Mapping[str, tuple[int, int, int, int, int]]
     failures: Mapping[str, int] = field(default_factory=dict)
+    queues: Mapping[str, QueueCounts] | None = field(default_factory=dict)
 
     @classmethod
-    def read(cls, url: str) -> Self:
-        """Ask a running Triton; `url` is host:port of its gRPC API."""
+    def read(cls, url: str, metrics_url: str | None) -> Self:
+        """Ask a running Triton; `url` is host:port of its gRPC API, `metrics_url` its metrics page, if that is known."""
         with grpc.InferenceServerClient(url) as client:
-            return cls.parse(client.get_inference_statistics(as_json=True))
+            return cls.parse(client.get_inference_statistics(as_json=True), read_counts(metrics_url) if metrics_url else None)
 
     @classmethod
-    def parse(cls, answer: Mapping[str, Any]) -> Self:
+    def parse(cls, answer: Mapping[str, Any], queues: Mapping[str, QueueCounts] | None) -> Self:
         """Read the API's JSON, in which numbers are strings and zeros are left out."""
         models = answer.get("model_stats", ())
-        return cls({model["name"]: _counters(model) for model in models}, {model["name"]: _failures(model) for model in models})
+        return cls({model["name"]: _counters(model) for model in models}, {model["name"]: _failures(model) for model in models}, queues)
 
     def until(self, later: "TritonStats") -> dict[str, ModelUse]:
         """What happened between two readings, for models that answered something."""
@@ -44,8 +48,15 @@ class TritonStats:
         for model, counts in later.counters.items():
             before = self.counters.get(model, (0,) * 5)
             requests, inferences, executions, queue, compute = (a - b for a, b in zip(counts, before, strict=True))
-            if requests:
-                mean_batch = inferences / executions if executions else 0.0  # ensembles execute nothing themselves
+            if not requests:
+                continue
+            if own := (later.queues or {}).get(model):
+                own = (self.queues or {}).get(model, QueueCounts()).until(own)
+                queue_ms, compute_ms = own.per_request_ms(own.queue_seconds), own.per_request_ms(own.compute_seconds)
+                uses[model] = ModelUse(requests, own.mean_batch, queue_ms, compute_ms, inferences)
+            else:
+                known = executions and later.queues is not None  # ensembles execute nothing themselves
+                mean_batch = inferences / executions if known else 0.0
                 uses[model] = ModelUse(requests, mean_batch, queue / requests / 1e6, compute / requests / 1e6, inferences)
         return uses
 

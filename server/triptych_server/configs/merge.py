@@ -4,6 +4,8 @@ from google.protobuf.message import Message
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
 from triptych_server.configs.fields import is_map
+from triptych_server.configs.read import parameters_of
+from triptych_server.sessions.parameters import QUEUE_KEYS
 
 RUNTIME_FIELDS = ("parameters", "optimization", "default_model_filename")
 """Settings that mean something to one backend only."""
@@ -12,14 +14,17 @@ RUNTIME_FIELDS = ("parameters", "optimization", "default_model_filename")
 def merge_config(base: ModelConfig, *fragments: ModelConfig) -> ModelConfig:
     """`base` with each fragment laid over it: single fields are replaced, lists too, the `parameters` map key by key.
 
-    A fragment that names another backend first drops what was meant for the old one (RUNTIME_FIELDS).
+    A fragment that names another backend first drops what was meant for the old one (RUNTIME_FIELDS), but for the queue's parameters.
     """
     merged = ModelConfig()
     merged.CopyFrom(base)
     for fragment in fragments:
         if fragment.backend and fragment.backend != merged.backend:
+            queue = {key: value for key, value in parameters_of(merged).items() if key in QUEUE_KEYS}
             for field in RUNTIME_FIELDS:
                 merged.ClearField(field)
+            for key, value in queue.items():
+                merged.parameters[key].string_value = value
         _replace_lists(merged, fragment)
         merged.MergeFrom(fragment)
     return merged

@@ -9,8 +9,11 @@ from tritonclient.grpc.model_config_pb2 import ModelConfig, ModelInstanceGroup
 
 from triptych_server.configs.read import OUR_RUNTIME, parameters_of
 from triptych_server.errors import ConfigError
+from triptych_server.serving.queue_options import QueueOptions
+from triptych_server.serving.request_queue import BULK
 from triptych_server.sessions.accelerator_parameters import ignored_natively
 from triptych_server.sessions.engine_cache import graph_name
+from triptych_server.sessions.parameters import Parameters
 
 Devices = tuple[int, ...]
 _GPU = "GPU"
@@ -22,12 +25,13 @@ GRAPH = "{graph}"
 class Overrides:
     """`device_ids` are for every network that runs on GPUs, `place` for single models, instead of those. `parameters` go to each model
     of a backend: {"onnxruntime": {"intra_op_thread_count": "4"}}; `accelerator` to each model that has an accelerator of that name:
-    {"migraphx": {"migraphx_fp16_enable": "1"}}."""
+    {"migraphx": {"migraphx_fp16_enable": "1"}}. Models of a backend in `native` wait in Triton's own queue, which gets a policy."""
 
     device_ids: Devices = ()
     place: Mapping[str, Devices] = field(default_factory=dict)
     parameters: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     accelerator: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    native: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name, devices in {"device_ids": self.device_ids, **self.place}.items():
@@ -40,12 +44,15 @@ class Overrides:
         given = dict(fields)
         place: Mapping[str, Iterable[int]] = given.pop("place", {})  # type: ignore[assignment]
         devices: Iterable[int] = given.pop("device_ids", ())  # type: ignore[assignment]
-        return cls(tuple(devices), {name: tuple(ids) for name, ids in place.items()}, **given)  # type: ignore[arg-type]
+        native: Iterable[str] = given.pop("native", ())  # type: ignore[assignment]
+        return cls(tuple(devices), {name: tuple(ids) for name, ids in place.items()}, native=tuple(native), **given)  # type: ignore[arg-type]
 
     def applied(self, config: ModelConfig, graph: Path | None = None) -> ModelConfig:
         """A copy of a model's config with what concerns it laid over; `graph` is its model.onnx, which names folders for what is compiled
         from it. ConfigError when a model that is placed runs on no GPU."""
         changed = self._with_parameters(config)
+        if changed.backend in self.native and changed.runtime != OUR_RUNTIME:
+            _bound(changed)
         devices = self.place.get(config.name, self.device_ids)
         if devices and not _put_on(changed, devices) and config.name in self.place:
             raise ConfigError(f"{config.name} runs on no GPU in this profile, so it cannot be placed on device {devices[0]}")
@@ -77,6 +84,18 @@ class Overrides:
         if ignored_natively(config.backend, parameters):
             changed.runtime = OUR_RUNTIME
         return changed
+
+
+def _bound(config: ModelConfig) -> None:
+    """Give Triton's queue the bound, time limit and priorities that ours would have, unless the config has a policy of its own."""
+    batching = config.dynamic_batching
+    if not config.HasField("dynamic_batching") or batching.HasField("default_queue_policy"):
+        return
+    options = QueueOptions.from_parameters(Parameters(parameters_of(config)), config.name)
+    batching.priority_levels, batching.default_priority_level = BULK, options.default_priority
+    policy = batching.default_queue_policy
+    policy.max_queue_size, policy.allow_timeout_override = options.max_waiting, True
+    policy.default_timeout_microseconds = 1_000_000 * options.max_wait_seconds
 
 
 def _put_on(config: ModelConfig, devices: Devices) -> bool:

@@ -22,7 +22,7 @@ from triptych_server.engine.child import end_group, start_child
 from triptych_server.engine.command import CONTROL_HEADER, triton_command, triton_environment
 from triptych_server.engine.control import ControlApi
 from triptych_server.engine.log import TritonLog
-from triptych_server.engine.native_engines import with_kept_engines
+from triptych_server.engine.native_engines import with_bounded_queues, with_kept_engines
 from triptych_server.engine.options import EngineOptions
 from triptych_server.engine.ports import Ports, choose_ports
 from triptych_server.engine.readiness import HealthApi, not_ready
@@ -127,7 +127,8 @@ class Engine:
             if self._servable.left_out:
                 self._say_left_out()
             triton = find_triton(self.options.triton)
-            self._overrides = with_kept_engines(self.options.overrides, triton, self.options.repository)
+            overrides = with_kept_engines(self.options.overrides, triton, self.options.repository)
+            self._overrides = with_bounded_queues(overrides, triton, self._configs().values())
             self._start_triton(triton, time.monotonic() + self.options.start_timeout)
             if self._note:
                 self._note.serving(self.http_url, self.control_headers, self.options.profile, self._overrides)

@@ -1,21 +1,34 @@
-"""Where Triton's native onnxruntime backend keeps the engines that TensorRT builds: in its working folder, unless its config names one."""
+"""What a Triton with native backends of its own is told beyond the configs: where TensorRT's engines are kept, and to bound its queues."""
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from tritonclient.grpc.model_config_pb2 import ModelConfig
+
 from triptych_server.configs.overrides import GRAPH, Overrides
+from triptych_server.configs.read import OUR_RUNTIME
 from triptych_server.engine.triton import Triton
 from triptych_server.hardware.tree import Tree
 from triptych_server.repository import Repository
+from triptych_server.sessions.accelerator_parameters import NATIVELY
 from triptych_server.sessions.compiler_release import tensorrt_release
 from triptych_server.sessions.engine_cache import discard_old, engines_root, gpu_names, graph_name, mark_used
 
 _logger = logging.getLogger(__name__)
 NATIVE = "onnxruntime/libtriton_onnxruntime.so"
 ENGINES, TIMINGS = "trt_engine_cache_path", "trt_timing_cache_path"
+
+
+def with_bounded_queues(overrides: Overrides, triton: Triton, configs: Iterable[ModelConfig]) -> Overrides:
+    """The overrides, and which backends are Triton's own here: before them there is no queue of ours. A policy can cost them half a second
+    (docs/decisions.md); without one, overload takes the server down."""
+    applied = [overrides.applied(config) for config in configs]
+    ours = {config.backend for config in applied if config.runtime == OUR_RUNTIME}
+    native = [name for name in sorted(NATIVELY.keys() - ours) if (triton.backends / name / f"libtriton_{name}.so").is_file()]
+    return replace(overrides, native=tuple(native))
 
 
 def with_kept_engines(

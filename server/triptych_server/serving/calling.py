@@ -10,8 +10,8 @@ import triton_python_backend_utils as pb_utils
 from triptych_server.errors import ModelCallError, OverloadedError, TriptychServerError
 from triptych_server.sessions.protocol import Arrays
 
-# Triton 2.51 hands every refusal of the inner queue on as INTERNAL: only the text still tells what it was.
-_BUSY = ("maximum queue size", "timeout expired", "not ready", "is not available")
+# Triton 2.51 hands every refusal of the inner queue, Triton's or ours, on as INTERNAL: only the text still tells what it was.
+_BUSY = ("maximum queue size", "requests waiting already", "timeout expired", "not ready", "is not available")
 
 
 def call_model(model: str, inputs: Arrays, outputs: Sequence[str]) -> Arrays:

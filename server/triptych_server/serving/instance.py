@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from triptych_server.errors import ConfigError
-from triptych_server.sessions.parameters import Parameters
+from triptych_server.sessions.parameters import QUEUE_KEYS, Parameters
 from triptych_server.sessions.protocol import Accelerator, SessionSettings
 
 PROFILE_VARIABLE = "TRIPTYCH_PROFILE"
@@ -69,6 +69,10 @@ class Instance:
         number = self.name.rpartition("_")[2]  # clip_visual_0_1: the second of the first group
         return devices[int(number) % len(devices)] if number.isdecimal() else devices[0]
 
+    def own_parameters(self, *read: str) -> Parameters:
+        """The parameters without the queue's and those that the caller has read: the runtime's, or the model's own code's."""
+        return self.parameters.without(*QUEUE_KEYS, *read)
+
     def session_settings(self) -> SessionSettings:
         """What a runtime needs of it to open the model's graph."""
         optimization = self.config.get("optimization") or {}
@@ -80,7 +84,7 @@ class Instance:
             max_batch_size=self.max_batch_size,
             kind=self.kind,
             device_id=self._device(),
-            parameters=self.parameters,
+            parameters=self.own_parameters(),
             cpu_accelerators=_accelerators(accelerators.get("cpu_execution_accelerator")),
             gpu_accelerators=_accelerators(accelerators.get("gpu_execution_accelerator")),
             graph_level=int(graph["level"]) if graph.get("level") else None,

@@ -1,21 +1,23 @@
-"""A Triton Python model that maps one pure function over the items of its requests, each request answered by itself.
+"""A Triton Python model that maps one pure function over its requests, each answered by itself.
 
-The items of a batch share a few threads (the functions spend their time in code that frees the GIL); `execute` ends
-when the whole batch is answered, so that what waits, waits in Triton's bounded queue.
+`execute` reads the requests into a queue of ours and returns; a few threads take one each (the functions spend their time in code
+that frees the GIL).
 """
 
 from __future__ import annotations  # Triton adds its classes to pb_utils only after this import
 
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
+import numpy as np
 import triton_python_backend_utils as pb_utils
 
 from triptych_server.errors import ConfigError
 from triptych_server.serving import responses
 from triptych_server.serving.instance import Instance
+from triptych_server.serving.intake import Intake, Read
+from triptych_server.serving.request_queue import Waiting
 from triptych_server.sessions.protocol import Arrays
 
 Answer = Callable[[Arrays], Arrays]
@@ -25,7 +27,7 @@ Answer = Callable[[Arrays], Arrays]
 class MappedModel:
     """Base of the Python models; a subclass says in `prepare` how one request is answered.
 
-    The parameter `threads` (default 1; 0: every core) is read here; the others are the subclass's.
+    The parameter `threads` (default 1; 0: every core) and the queue's (`QueueOptions`) are read here; the others are the subclass's.
     """
 
     def prepare(self, instance: Instance, parameters: Mapping[str, str]) -> Answer:
@@ -38,30 +40,33 @@ class MappedModel:
         threads = self._instance.parameters.integer("threads", 1) or len(os.sched_getaffinity(0))
         if threads < 0:
             raise ConfigError(f"{self._instance.model}: parameter threads is {threads}; expected 0 (every core) or more")
-        own = {key: value for key, value in self._instance.parameters.values.items() if key != "threads"}
-        self._answer = self.prepare(self._instance, own)
-        self._workers = ThreadPoolExecutor(threads, thread_name_prefix=self._instance.model) if threads > 1 else None
+        self._answer = self.prepare(self._instance, self._instance.own_parameters("threads").values)
+        self._intake = Intake[Arrays](self._instance)
+        self._intake.start(threads, self._work)
 
     def execute(self, requests: Sequence[pb_utils.InferenceRequest]) -> None:
-        """Answer every request of the batch, in parallel where there is more than one."""
-        if self._workers is None or len(requests) == 1:
-            for request in requests:
-                self._respond(request)
-        else:
-            list(self._workers.map(self._respond, requests))
+        """Take over requests; every one is answered through its response sender."""
+        self._intake.admit(requests, _read)
 
     def finalize(self) -> None:
-        """Stop the threads."""
-        if self._workers is not None:
-            self._workers.shutdown(wait=True)
+        """Answer what waits, then stop the threads."""
+        self._intake.close()
 
-    def _respond(self, request: pb_utils.InferenceRequest) -> None:
+    def _work(self) -> None:
+        while (taken := self._intake.next()) is not None:
+            for waiting in taken:
+                self._respond(waiting)
+
+    def _respond(self, waiting: Waiting[Arrays]) -> None:
         try:
-            if request.is_cancelled():
-                response = responses.cancelled()
-            else:
-                inputs: dict[str, Any] = {tensor.name(): tensor.as_numpy() for tensor in request.inputs()}
-                response = responses.success(self._answer(inputs))
+            began = time.perf_counter()
+            answer = self._answer(waiting.item)
+            self._intake.count([waiting], time.perf_counter() - began)
+            response = responses.success(answer)
         except Exception as error:
             response = responses.failure(error, self._instance.model)
-        responses.send(request, response)
+        responses.send(waiting.request, response)
+
+
+def _read(request: pb_utils.InferenceRequest) -> Read[Arrays]:
+    return Read({tensor.name(): np.array(tensor.as_numpy()) for tensor in request.inputs()})

@@ -1,16 +1,14 @@
 """A Triton backend over any Session: requests are stacked, run, split, and each is answered by itself.
 
-`execute` returns shortly before the runtime could take another batch: until then Triton keeps collecting it, and what is urgent can still
-go first. A lone request runs at once on the calling thread, from Triton's memory; but where Triton
-collects none (no dynamic_batching), as many requests as the session can use run side by side.
+`execute` copies the requests into a queue of ours and returns. Whenever the runtime is free, a worker makes a batch of what waits then:
+under load batches are as large as they can be, and a lone request waits for nobody. The place in the runtime goes to the next worker as
+soon as the batch has computed; its answers are built and sent meanwhile.
 """
 
 from __future__ import annotations  # Triton adds its classes to pb_utils only after this import
 
-import threading
+import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeAlias
 
 import numpy as np
 import triton_python_backend_utils as pb_utils
@@ -20,11 +18,11 @@ from triptych_server.serving import responses
 from triptych_server.serving.batching import batch_size, split, stack
 from triptych_server.serving.device_metric import DeviceMetric, publish_device
 from triptych_server.serving.instance import Instance, TensorConfig
+from triptych_server.serving.intake import Intake, Read
 from triptych_server.serving.opening import told_while_opening
-from triptych_server.serving.pace import Pace, Run
+from triptych_server.serving.places import Place, Places
+from triptych_server.serving.request_queue import Waiting
 from triptych_server.sessions.protocol import Arrays, Session, SessionSettings, TensorSpec
-
-Requests: TypeAlias = "Sequence[tuple[pb_utils.InferenceRequest, Arrays]]"
 
 NUMPY_TYPES = {
     "TYPE_UINT8": np.uint8,
@@ -57,86 +55,58 @@ class NetworkBackend:
         if device.fallback:
             pb_utils.Logger.log_warn(f"{self._instance.name}: {device.fallback}")
         pb_utils.Logger.log_info(f"{self._instance.name}: asked for {device.requested}, runs on {device.actual} in {device.precision}")
-        self._slots = threading.BoundedSemaphore(self._session.concurrency)
-        self._pace = Pace(max(self._session.concurrency - 1, 1))  # the last one waits its turn, ready
-        self._triton_collects = bool(self._instance.config.get("dynamic_batching"))
-        self._workers = ThreadPoolExecutor(self._session.concurrency, thread_name_prefix=self._instance.model)
+        gathers = self._instance.config.get("dynamic_batching") is not None  # else the runtime does, from requests that run side by side
+        self._most_rows = max(1, self._instance.max_batch_size) if gathers else 1
+        self._places = Places(self._session.concurrency, every=not gathers)
+        self._intake = Intake[Arrays](self._instance)
+        self._intake.start(self._session.concurrency + 1, self._work)  # one answers while the others compute
 
     def execute(self, requests: Sequence[pb_utils.InferenceRequest]) -> None:
-        """Take over a batch of requests; every one is answered through its response sender."""
-        self._slots.acquire()
-        handed_over = False
-        try:
-            taken = self._take(requests)
-            if len(taken) == 1 and self._triton_collects:
-                self._run(taken, taken[0][1])
-            elif taken:
-                handed_over = self._hand_over(taken)
-        finally:
-            if not handed_over:
-                self._slots.release()
-        if handed_over and self._triton_collects:
-            self._pace.wait()
+        """Take over requests; every one is answered through its response sender."""
+        self._intake.admit(requests, _read)
 
     def finalize(self) -> None:
         """Let the last batches end, then close the graph."""
-        self._workers.shutdown(wait=True)
+        self._intake.close()
         self._session.close()
         self._metric = None  # while the stub still talks to Triton: freed later, at its exit, the metric takes the stub down
 
-    def _hand_over(self, taken: Requests) -> bool:
-        """Give a batch to a worker, which frees the slot; False, with every request answered, when that failed."""
-        try:
-            # Triton takes its memory back when execute returns, so the inputs are copied (stacked) here.
-            batch = stack([inputs for _, inputs in taken])
-            if len(taken) == 1:
-                batch = {name: array.copy() for name, array in batch.items()}
-            self._workers.submit(self._run_and_free, self._pace.started(batch_size(batch)), taken, batch)
-        except Exception as error:
-            for request, _ in taken:
-                responses.send(request, responses.failure(error, self._instance.model))
-            return False
-        return True
+    def _work(self) -> None:
+        batch: list[Waiting[Arrays]] | None = []
+        while batch is not None:
+            with self._places.one() as place:
+                if batch := self._intake.next(self._most_rows):
+                    self._run(batch, place)
 
-    def _take(self, requests: Sequence[pb_utils.InferenceRequest]) -> list[tuple[pb_utils.InferenceRequest, Arrays]]:
-        """The requests that still want an answer, with their inputs as arrays in Triton's memory."""
-        taken: list[tuple[pb_utils.InferenceRequest, Arrays]] = []
-        for request in requests:
-            try:
-                if request.is_cancelled():
-                    responses.send(request, responses.cancelled())
-                else:
-                    taken.append((request, {tensor.name(): tensor.as_numpy() for tensor in request.inputs()}))
-            except Exception as error:
-                responses.send(request, responses.failure(error, self._instance.model))
-        return taken
-
-    def _run_and_free(self, run: Run, taken: Requests, batch: Arrays) -> None:
-        try:
-            self._run(taken, batch)
-        finally:
-            self._pace.ended(run)
-            self._slots.release()
-
-    def _run(self, taken: Requests, batch: Arrays) -> None:
+    def _run(self, batch: Sequence[Waiting[Arrays]], place: Place) -> None:
         """Run a batch and answer it. If it fails as a whole, each request gets its own run, so that none takes the others along."""
-        sizes = [batch_size(inputs) for _, inputs in taken]
         answered = 0
         try:
-            with self._session.run(batch) as outputs:
-                for (request, _), part in zip(taken, split(outputs, sizes), strict=True):
+            feeds = stack([waiting.item for waiting in batch])
+            place.start()
+            began = time.perf_counter()
+            with self._session.run(feeds) as outputs:
+                seconds = time.perf_counter() - began
+                place.free(seconds)
+                self._intake.count(batch, seconds)
+                for waiting, part in zip(batch, split(outputs, [batch_size(waiting.item) for waiting in batch]), strict=True):
                     response = responses.success(part)
                     answered += 1
-                    responses.send(request, response)
+                    responses.send(waiting.request, response)
         except Exception as error:
-            if len(taken) == 1:
-                responses.send(taken[0][0], responses.failure(error, self._instance.model))
+            if len(batch) == 1:
+                responses.send(batch[0].request, responses.failure(error, self._instance.model))
                 return
-            pb_utils.Logger.log_warn(f"{self._instance.name}: a batch of {len(taken)} requests failed, running them one by one: {error}")
-            starts = np.cumsum([0, *sizes])
-            for index in range(answered, len(taken)):
-                alone = {name: array[starts[index] : starts[index + 1]] for name, array in batch.items()}
-                self._run([taken[index]], alone)
+            pb_utils.Logger.log_warn(f"{self._instance.name}: a batch of {len(batch)} requests failed, running them one by one: {error}")
+            for waiting in batch[answered:]:
+                self._run([waiting], place)
+
+
+def _read(request: pb_utils.InferenceRequest) -> Read[Arrays]:
+    """The inputs of a request; those of one batch agree in names, types and all axes but the first."""
+    inputs = {tensor.name(): np.array(tensor.as_numpy()) for tensor in request.inputs()}
+    kind = tuple(sorted((name, array.dtype.str, array.shape[1:]) for name, array in inputs.items()))
+    return Read(inputs, batch_size(inputs), kind)
 
 
 def _check_tensors(instance: Instance, configured: Sequence[TensorConfig], graph: Sequence[TensorSpec]) -> None:

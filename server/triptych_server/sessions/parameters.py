@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from triptych_server.errors import ConfigError
 
+QUEUE_KEYS = frozenset({"max_waiting", "max_wait_seconds", "default_priority"})
+"""Those of the queue in front of every model of ours (serving/queue_options.py); no runtime sees them."""
 TRUE, FALSE = {"true", "yes", "1", "on"}, {"false", "no", "0", "off"}
 
 
@@ -19,6 +21,10 @@ class Parameters:
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.values)
+
+    def without(self, *keys: str) -> "Parameters":
+        """The others."""
+        return Parameters({key: value for key, value in self.values.items() if key not in keys})
 
     def text(self, key: str, default: str = "") -> str:
         """The value as it stands."""

@@ -29,7 +29,7 @@ class Knob:
 def knobs_for(config: ModelConfig, cores: int, *, least_batch: int = 1, precisions: Sequence[str] = ()) -> list[Knob]:
     """The knobs of a model. `least_batch` is what its ensembles send at once; `precisions` are those that may be tried, none by default,
     for they change the answers."""
-    knobs = [_delay(), _preferred(config)] if config.HasField("dynamic_batching") else []
+    knobs = [_delay()] if config.HasField("dynamic_batching") and config.backend != PYTHON else []  # those take one request at a time
     if config.max_batch_size:
         sizes = [size for size in BATCHES if least_batch <= size]
         knobs.append(Knob("max_batch_size", sizes, _set_max_batch))
@@ -71,13 +71,6 @@ def _delay() -> Knob:
         config.dynamic_batching.max_queue_delay_microseconds = int(value)
 
     return Knob("queue_delay_us", DELAYS_US, turn)
-
-
-def _preferred(config: ModelConfig) -> Knob:
-    def turn(config: ModelConfig, value: Value) -> None:
-        config.dynamic_batching.preferred_batch_size[:] = [int(value)] if value and int(value) <= config.max_batch_size else []
-
-    return Knob("preferred_batch", (0, *(size for size in BATCHES if 1 < size <= max(config.max_batch_size, 2))), turn)
 
 
 def _set_max_batch(config: ModelConfig, value: Value) -> None:

@@ -66,7 +66,7 @@ class Perf:
 def swept(monkeypatch, progress):
     counts = iter(range(0, 1000, 10))
 
-    def read(url):
+    def read(url, metrics_url):
         count = next(counts)
         return TritonStats({"search_image": (count, 0, 0, 0, count * 1_000_000)}, {"search_image": count})
 

@@ -110,6 +110,12 @@ def split(raw: bytes) -> list[bytes]:
     return items
 
 
+def agreed(tritons: int, ours: int) -> int:
+    """The priority, which goes to Triton's queues and to ours."""
+    assert tritons == ours
+    return tritons
+
+
 class Grpc(service_pb2_grpc.GRPCInferenceServiceServicer):
     def __init__(self, script: Script) -> None:
         self.script = script
@@ -121,7 +127,7 @@ class Grpc(service_pb2_grpc.GRPCInferenceServiceServicer):
             {t.name: t.datatype for t in request.inputs},
             {t.name: list(t.shape) for t in request.inputs},
             [output.name for output in request.outputs],
-            request.parameters["priority"].uint64_param,
+            agreed(request.parameters["priority"].uint64_param, request.parameters["triptych_priority"].int64_param),
             request.parameters["timeout"].int64_param,
             request.id,
             dict(context.invocation_metadata()),
@@ -164,7 +170,7 @@ class Http(BaseHTTPRequestHandler):
             {t["name"]: t["datatype"] for t in request["inputs"]},
             {t["name"]: t["shape"] for t in request["inputs"]},
             [output["name"] for output in request["outputs"]],
-            request["parameters"]["priority"],
+            agreed(request["parameters"]["priority"], request["parameters"]["triptych_priority"]),
             request["parameters"]["timeout"],
             request.get("id", ""),
             {name.lower(): value for name, value in self.headers.items()},

@@ -74,6 +74,17 @@ def test_an_unused_model_has_no_mean_batch():
     assert (rows["clip_visual"].count, rows["clip_visual"].mean_batch) == (0, None)
 
 
+def test_batches_are_ours_where_we_make_them():
+    statistics = [{"name": name, "inference_count": 96, "execution_count": 96} for name in ("clip_visual", "native")]
+    index = [{"name": row["name"], "state": "READY"} for row in statistics]
+    page = 'triptych_runs_total{model="clip_visual",instance="%d"} 6\ntriptych_rows_total{model="clip_visual",instance="%d"} 48\n'
+    metrics = Metrics.of(parse("".join(page % (number, number) for number in range(2))))
+    ours, native = server_status(index, {}, statistics, metrics)
+    assert (ours.mean_batch, ours.count, native.mean_batch) == (8.0, 96, 1.0)
+    blind = server_status(index, {}, statistics, MetricsUnreachable("no metrics"))
+    assert [model.mean_batch for model in blind] == [None, None]  # whose they are is not known
+
+
 def test_the_profile_may_stand_in_the_config():
     configs = {"clip_visual": {"parameters": {"profile": {"string_value": "cuda"}}}}
     rows = {model.name: model for model in server_status(INDEX, configs, [], Metrics())}

@@ -42,9 +42,7 @@ def test_photo_is_prepared_as_search_and_faces_are():
 
 @pytest.mark.parametrize("name", STEPS)
 def test_every_queue_is_bounded_and_no_model_that_asks_another_is_warmed_up(name):
-    policy = config(name).dynamic_batching.default_queue_policy
-    assert policy.max_queue_size > 0
-    assert policy.default_timeout_microseconds > 0
+    assert int(parameter(name, "max_waiting")) > 0
     assert not config(name).model_warmup
 
 

@@ -12,6 +12,8 @@ VISUAL, TEXTUAL = "model_repository/clip_visual/config.pbtxt", "model_repository
 SEARCH, FACES = "ensembles/search_image/config.pbtxt", "ensembles/faces/config.pbtxt"
 MINE = "model_repository/clip_visual/configs/mine.pbtxt"
 CPU_GROUP = "instance_group [ { kind: KIND_CPU count: 1 } ]"
+BATCHING = "dynamic_batching { }"
+POLICY = "{ default_queue_policy { max_queue_size: 128 default_timeout_microseconds: 60000000 allow_timeout_override: true } }"
 LEVEL_2 = "priority_queue_policy { key: 2 value { default_timeout_microseconds: 9 allow_timeout_override: true } }"
 GPU_GROUP = "instance_group [ { kind: KIND_GPU count: 1 } ]"
 
@@ -81,28 +83,20 @@ def test_stale_and_missing_generated_configs(copy):
 @pytest.mark.parametrize(
     ("changes", "add", "field", "found"),
     [
-        ([("max_queue_size: 128", "max_queue_size: 0")], "", "dynamic_batching.default_queue_policy.max_queue_size", "without a bound"),
+        ([(BATCHING, "")], "", "dynamic_batching", "nothing"),
+        ([(BATCHING, BATCHING.replace("{ }", POLICY))], "", "dynamic_batching.default_queue_policy", "a queue policy of Triton's"),
+        ([(BATCHING, BATCHING.replace("{ }", "{ priority_levels: 2 }"))], "", "dynamic_batching.priority_levels", "policy"),
+        ([('key: "max_waiting"', 'key: "max_wait_seconds"')], "", "parameters[max_waiting]", "nothing"),
+        ([('string_value: "128"', 'string_value: "0"')], "", "parameters[max_waiting]", "parameter max_waiting is 0"),
+        ([], parameter("max_wait_seconds", "a minute"), "parameters[max_wait_seconds]", "'a minute'"),
         (
-            [("default_timeout_microseconds: 60000000", "")],
+            [('key: "default_priority" value { string_value: "2"', 'key: "default_priority" value { string_value: "3"')],
             "",
-            "dynamic_batching.default_queue_policy.default_timeout_microseconds",
-            "nothing ever times out",
-        ),
-        ([("allow_timeout_override: true", "")], "", "dynamic_batching.default_queue_policy.allow_timeout_override", "false"),
-        (
-            [("priority_levels: 2", f"priority_levels: 2 {LEVEL_2}")],
-            "",
-            "dynamic_batching.priority_queue_policy[2].max_queue_size",
-            "without a bound",
+            "parameters[default_priority]",
+            "parameter default_priority is 3",
         ),
         (
-            [("default_priority_level: 2", "default_priority_level: 3")],
-            "",
-            "dynamic_batching.default_priority_level",
-            "3",
-        ),
-        (
-            [("priority_levels: 2", "priority_levels: 2 preferred_batch_size: [ 4, 32 ]")],
+            [(BATCHING, BATCHING.replace("{ }", "{ preferred_batch_size: [ 4, 32 ] }"))],
             "",
             "dynamic_batching.preferred_batch_size",
             "[4, 32]",
@@ -267,10 +261,31 @@ def test_a_profile_with_smaller_batches_than_the_ensembles_above_it(copy):
     assert "in profile mine" in finding.found
 
 
-def test_lines_are_those_of_the_field(copy):
-    tuned(copy, ("max_queue_size: 128", "max_queue_size: 0"))
+@pytest.mark.parametrize(
+    ("policy", "field", "found"),
+    [
+        (POLICY.replace("128", "0"), "default_queue_policy.max_queue_size", "without a bound"),
+        (POLICY.replace("default_timeout_microseconds: 60000000", ""), "default_queue_policy.default_timeout_microseconds", "times out"),
+        (POLICY.replace("allow_timeout_override: true", ""), "default_queue_policy.allow_timeout_override", "false"),
+        (
+            POLICY.replace("{ d", f"{{ priority_levels: 2 default_priority_level: 1 {LEVEL_2} d"),
+            "priority_queue_policy[2].max_queue_size",
+            "",
+        ),
+        (POLICY.replace("{ d", "{ priority_levels: 2 default_priority_level: 3 d"), "default_priority_level", "3"),
+    ],
+)
+def test_the_queue_of_a_backend_that_only_triton_has_is_tritons(copy, policy, field, found):
+    tuned(copy, ('backend: "onnxruntime"', 'backend: "pytorch"'), (BATCHING, BATCHING.replace("{ }", policy)))
     finding = only(lint(copy))
-    assert "max_queue_size" in (copy.root / MINE).read_text().splitlines()[finding.line - 1]
+    assert finding.field == f"dynamic_batching.{field}"
+    assert found in finding.found
+
+
+def test_lines_are_those_of_the_field(copy):
+    tuned(copy, ('string_value: "128"', 'string_value: "0"'))
+    finding = only(lint(copy))
+    assert "max_waiting" in (copy.root / MINE).read_text().splitlines()[finding.line - 1]
 
 
 def test_what_is_left_of_a_profile(copy):

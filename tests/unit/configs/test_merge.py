@@ -46,6 +46,12 @@ def test_another_backend_drops_what_was_meant_for_the_old_one():
     assert parameters_of(config) == {"TARGET_DEVICE": "CPU"}
 
 
+def test_the_queue_stays_whatever_the_backend():
+    queue = {"max_waiting": "9", "default_priority": "1"}
+    base = merged(" ".join(f'parameters {{ key: "{key}" value {{ string_value: "{value}" }} }}' for key, value in queue.items()))
+    assert parameters_of(merge_config(base, parse_config('backend: "rknn"', "test"))) == queue
+
+
 def test_the_base_is_left_alone():
     before = BASE.SerializeToString()
     merged("max_batch_size: 1")

@@ -1,12 +1,14 @@
 """TensorRT's engines of Triton's native backend are kept where they survive a restart."""
 
+import json
 import os
+from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
 
 from triptych_server.configs.overrides import Overrides
 from triptych_server.configs.read import parse_config
-from triptych_server.engine.native_engines import NATIVE, with_kept_engines
+from triptych_server.engine.native_engines import NATIVE, with_bounded_queues, with_kept_engines
 from triptych_server.hardware.tree import Tree
 from triptych_server.sessions.engine_cache import graph_name
 
@@ -47,6 +49,27 @@ def test_the_native_backend_is_told_a_folder(tmp_path):
     assert first["trt_engine_cache_path"].startswith(f"{folder}/net-")
     graph.write_text("another model, whose graph has the same names")
     assert options_of(overrides, graph)["trt_engine_cache_path"] != first["trt_engine_cache_path"]
+
+
+def test_the_native_backends_queue_is_bounded_as_ours_would_be(tmp_path):
+    queue = (
+        'parameters { key: "max_waiting" value { string_value: "9" } } parameters { key: "default_priority" value { string_value: "1" } }'
+    )
+    config = parse_config(f"{TENSORRT} dynamic_batching {{ }} {queue}", "test")
+    overrides = with_bounded_queues(Overrides(), triton(tmp_path, native=True), [config])
+    assert overrides.native == ("onnxruntime",)
+    batching = overrides.applied(config).dynamic_batching
+    policy = batching.default_queue_policy
+    assert (batching.priority_levels, batching.default_priority_level, policy.max_queue_size) == (2, 1, 9)
+    assert (policy.default_timeout_microseconds, policy.allow_timeout_override) == (60_000_000, True)
+    assert Overrides.from_json(json.loads(json.dumps(asdict(overrides)))) == overrides  # for models that are swapped later
+
+
+def test_our_own_backend_bounds_its_queue_itself(tmp_path):
+    config = parse_config(f"{TENSORRT} dynamic_batching {{ }}", "test")
+    assert with_bounded_queues(Overrides(), triton(tmp_path / "without", native=False), [config]) == Overrides()
+    ours = parse_config(f'{TENSORRT} dynamic_batching {{ }} runtime: "model.py"', "test")
+    assert with_bounded_queues(Overrides(), triton(tmp_path / "with", native=True), [config, ours]) == Overrides()  # one for all models
 
 
 def test_a_folder_of_ones_own_stays(tmp_path):

@@ -15,7 +15,8 @@ from loadtest.services import precision_of
 from triptych_server.benchmark.cpu import CpuClock, CpuUse, stub_model
 from triptych_server.benchmark.limits import Limits
 from triptych_server.benchmark.machine import has_amx
-from triptych_server.benchmark.triton_stats import TritonStats
+from triptych_server.benchmark.queue_stats import QueueCounts, parse_counts
+from triptych_server.benchmark.triton_stats import ModelUse, TritonStats
 
 RECORDED = Path(__file__).parent / "recorded"
 
@@ -61,7 +62,7 @@ def test_a_stub_counts_as_the_model_it_serves(command, model):
 
 
 def test_triton_counters_are_read_with_their_left_out_zeros():
-    stats = TritonStats.parse(json.loads((RECORDED / "triton_statistics.json").read_text()))
+    stats = TritonStats.parse(json.loads((RECORDED / "triton_statistics.json").read_text()), {})
     assert stats.counters["clip_textual"] == (0, 0, 0, 0, 0)
     assert stats.counters["clip_preprocess"] == (3, 3, 3, 319215, 255380 + 115044692 + 26370)
 
@@ -73,6 +74,31 @@ def test_means_are_of_what_happened_between_two_readings():
     assert uses.keys() == {"visual", "ensemble"}
     assert (uses["visual"].requests, uses["visual"].mean_batch, uses["visual"].queue_ms, uses["visual"].compute_ms) == (32, 8.0, 2.0, 1.0)
     assert (uses["ensemble"].mean_batch, uses["ensemble"].compute_ms) == (0.0, 2.0)
+
+
+METRICS = """# TYPE triptych_runs_total counter
+triptych_runs_total{instance="visual_0_0",model="visual"} 3
+triptych_runs_total{instance="visual_0_1",model="visual"} 1
+triptych_rows_total{instance="visual_0_0",model="visual"} 32
+triptych_requests_total{instance="visual_0_0",model="visual"} 16
+triptych_queue_seconds_total{instance="visual_0_0",model="visual"} 0.4
+triptych_compute_seconds_total{instance="visual_0_0",model="visual"} 0.8
+triptych_refused_total{instance="visual_0_0",model="visual"} 2
+triptych_device_info{actual="CPU",instance="visual_0_0",model="visual",profile=""} 1
+"""
+
+
+def test_our_own_queues_count_instead_of_triton():
+    """To Triton, a request of theirs ends when it is taken over: 1 ms in batches of whatever came at once."""
+    queues = parse_counts(METRICS)
+    assert queues == {"visual": QueueCounts(4, 16, 32, 0.4, 0.8)}
+    triton = {"visual": (16, 32, 16, 1_000_000, 1_000_000), "native": (16, 32, 16, 1_000_000, 1_000_000)}
+    uses = TritonStats({}).until(TritonStats(triton, queues=queues))
+    assert uses["visual"] == ModelUse(16, 8.0, pytest.approx(25.0), pytest.approx(50.0), 32)
+    assert uses["native"].mean_batch == 2.0
+    assert TritonStats({}).until(TritonStats(triton, queues=None))["native"].mean_batch == 0.0  # whose they are is not known
+    before = {"visual": QueueCounts(9, 9, 9, 9, 9)}
+    assert TritonStats({}, queues=before).until(TritonStats(triton, queues=queues)) == uses  # it was loaded anew
 
 
 def test_the_bounds_are_decoding_and_inference_and_nothing_else():

@@ -10,6 +10,8 @@ import types
 import numpy as np
 import pytest
 
+from triptych_server.sessions.protocol import Device
+
 
 class FakeSender:
     """Triton's response sender; one that is broken raises, as it does when shared memory is full."""
@@ -24,11 +26,18 @@ class FakeSender:
 
 
 class FakeRequest:
-    def __init__(self, value, broken=False, unreadable=False):
+    def __init__(self, value, broken=False, unreadable=False, timeout=0, **parameters):
         self.value, self.unreadable, self.sender = value, unreadable, FakeSender(broken)
+        self.microseconds, self.given = timeout, parameters
 
     def is_cancelled(self):
         return False
+
+    def timeout(self):
+        return self.microseconds
+
+    def parameters(self):
+        return json.dumps(self.given)
 
     def inputs(self):
         if self.unreadable:
@@ -44,6 +53,25 @@ class FakeRequest:
         return response.error or float(response.tensors[0].array[0, 0])
 
 
+class FakeFamily:
+    """Triton's metrics: the values of all, by name."""
+
+    COUNTER, GAUGE, values = "counter", "gauge", {}
+
+    def __init__(self, name, description, kind):
+        self.name = name
+
+    def Metric(self, labels):  # noqa: N802
+        self.values[self.name] = 0
+        return self
+
+    def increment(self, value):
+        self.values[self.name] += value
+
+    def set(self, value):
+        self.values[self.name] = value
+
+
 @pytest.fixture
 def pb_utils(monkeypatch):
     fake = types.ModuleType("triton_python_backend_utils")
@@ -53,6 +81,7 @@ def pb_utils(monkeypatch):
     error = type("TritonError", (), {"__init__": lambda self, message, code: setattr(self, "message", message)})
     error.INTERNAL, error.INVALID_ARG, error.UNAVAILABLE, error.CANCELLED = 1, 2, 3, 4
     fake.TritonError = error
+    fake.MetricFamily = FakeFamily
     log = lambda message: None  # noqa: E731
     fake.Logger = types.SimpleNamespace(log_error=log, log_warn=log, log_info=log)
     monkeypatch.setitem(sys.modules, "triton_python_backend_utils", fake)
@@ -62,46 +91,52 @@ def pb_utils(monkeypatch):
 
 
 @pytest.fixture
-def backend(pb_utils):
+def backend(pb_utils, tmp_path):
     from contextlib import contextmanager
 
     network = importlib.import_module("triptych_server.serving.network")
 
     class Negation:
-        concurrency = 2
+        concurrency, inputs, outputs, device = 2, (), (), Device("CPU", "CPU", "f32")
 
         @contextmanager
         def run(self, feeds):
             if (feeds["x"] == 13).any():
                 raise ValueError("13")
+            time.sleep(0.02)
             yield {"y": -feeds["x"]}
 
         def close(self):
             pass
 
     made = network.NetworkBackend()
-    made._instance = types.SimpleNamespace(model="net", name="net_0")
-    made._session = Negation()
-    made._slots = threading.BoundedSemaphore(2)
-    made._triton_collects = True
-    made._pace = network.Pace(1)
-    made._workers = network.ThreadPoolExecutor(2)
-    yield made
-    made.finalize()
+    made.open = lambda settings: Negation()
+    (tmp_path / "1").mkdir()
+    (tmp_path / "1" / "model.onnx").touch()
+    made.initialize(arguments(max_batch_size=8, dynamic_batching={}, folder=tmp_path))
+    return made
 
 
-def serve(backend, *batches):
-    """Each batch in turn, on a thread of its own so that a backend that blocks is a failure and not a hang."""
+def arguments(max_batch_size=8, dynamic_batching=None, folder="m", **parameters):
+    """What Triton gives to `initialize`."""
+    given = {key: {"string_value": str(value)} for key, value in parameters.items()}
+    config = {"max_batch_size": max_batch_size, "input": [], "output": [], "parameters": given, "dynamic_batching": dynamic_batching}
+    names = {"model_name": "net", "model_instance_name": "net_0", "model_instance_kind": "CPU", "model_version": "1"}
+    return {**names, "model_repository": str(folder), "model_instance_device_id": "0", "model_config": json.dumps(config)}
+
+
+def serve(model, *batches):
+    """Each batch in turn, then the end, on a thread of its own so that a model that blocks is a failure and not a hang."""
 
     def run():
         for batch in batches:
-            backend.execute(batch)
+            model.execute(batch)
+        model.finalize()
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
     thread.join(10)
-    assert not thread.is_alive(), "execute is blocked: a slot was lost"
-    backend._workers.shutdown(wait=True)
+    assert not thread.is_alive(), "the model is blocked"
 
 
 def test_a_failed_send_leaves_no_neighbour_unanswered(backend):
@@ -133,15 +168,71 @@ def test_a_python_model_answers_the_others_too(pb_utils):
         def prepare(self, instance, parameters):
             return lambda inputs: {"y": 2 * inputs["x"]}
 
-    config = {"max_batch_size": 8, "input": [], "output": [], "parameters": {"threads": {"string_value": "2"}}}
-    args = dict.fromkeys(("model_name", "model_instance_name", "model_instance_kind", "model_repository", "model_version"), "m")
     model = Doubler()
-    model.initialize({**args, "model_instance_device_id": "0", "model_config": json.dumps(config)})
+    model.initialize(arguments(threads=2))
     batch = [FakeRequest(1), FakeRequest(2, broken=True), FakeRequest(3, unreadable=True), FakeRequest(4)]
-    model.execute(batch)
-    model.finalize()
+    serve(model, batch)
     assert (batch[0].answer, batch[3].answer) == (2, 8)
     assert "RuntimeError" in batch[2].answer.message
+
+
+def test_what_comes_while_the_runtime_is_busy_becomes_one_batch_and_is_counted(backend):
+    first, others = [FakeRequest(0)], [FakeRequest(value) for value in range(1, 9)]
+    serve(backend, first, *([each] for each in others))
+    assert [request.answer for request in others] == [-request.value for request in others]
+    values = FakeFamily.values
+    assert values["triptych_rows_total"] == 9
+    assert values["triptych_runs_total"] <= 4
+    assert 0 < values["triptych_compute_seconds_total"] < 9 * 0.2
+    assert values["triptych_queue_seconds_total"] > 0
+    assert values["triptych_refused_total"] == values["triptych_waiting"] == 0
+
+
+@pytest.fixture
+def slow(pb_utils):
+    """A model that takes 50 ms for each request, one at a time; it says in which order it saw them."""
+    mapped = importlib.import_module("triptych_server.serving.mapped")
+
+    class Slow(mapped.MappedModel):
+        def prepare(self, instance, parameters):
+            self.seen = []
+
+            def answer(inputs):
+                self.seen.append(float(inputs["x"][0, 0]))
+                time.sleep(0.05)
+                return {"y": inputs["x"]}
+
+            return answer
+
+    return Slow()
+
+
+def test_more_than_may_wait_are_refused_at_once(slow):
+    slow.initialize(arguments(max_waiting=2))
+    slow.execute([FakeRequest(0)])
+    time.sleep(0.02)
+    batch = [FakeRequest(value) for value in range(1, 6)]
+    serve(slow, batch)
+    assert [request.answer for request in batch[:2]] == [1, 2]
+    assert {request.answer.message for request in batch[2:]} == {"net has 2 requests waiting already; ask again later"}
+    assert FakeFamily.values["triptych_refused_total"] == 3
+
+
+def test_urgent_requests_go_first(slow):
+    slow.initialize(arguments())
+    slow.execute([FakeRequest(0)])
+    time.sleep(0.02)
+    serve(slow, [FakeRequest(1), FakeRequest(2, triptych_priority=7), FakeRequest(3, triptych_priority=1)])
+    assert slow.seen == [0, 3, 1, 2]
+
+
+def test_a_request_waits_no_longer_than_its_client_wants(slow):
+    slow.initialize(arguments())
+    impatient, patient = FakeRequest(1, timeout=10_000), FakeRequest(2)
+    serve(slow, [FakeRequest(0)], [impatient, patient])
+    assert impatient.answer.message.startswith("Request timeout expired: it waited 0.1 s for net")
+    assert patient.answer == 2
+    assert slow.seen == [0, 2]
 
 
 def test_an_opening_that_takes_long_is_told(pb_utils):

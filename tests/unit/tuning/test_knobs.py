@@ -18,8 +18,8 @@ def names(config, **options):
 
 
 def test_each_backend_has_its_own():
-    common = ["queue_delay_us", "preferred_batch", "max_batch_size", "instances"]
-    assert names(config("python")) == common
+    common = ["queue_delay_us", "max_batch_size", "instances"]
+    assert names(config("python")) == ["max_batch_size", "instances"]
     assert names(config("openvino")) == [*common, "hint", "threads"]
     assert names(config("openvino"), precisions=("f32", "bf16")) == [*common, "hint", "threads", "precision"]
     assert names(config("onnxruntime")) == [*common, "threads", "memory_pattern"]
@@ -34,18 +34,17 @@ def test_a_point_turns_its_knobs_and_leaves_the_rest():
     hint = 'parameters { key: "PERFORMANCE_HINT" value { string_value: "LATENCY" } }'
     before = config("openvino", hint)
     knobs = knobs_for(before, 4)
-    after = turned(before, knobs, {"hint": "streams=2", "threads": 4, "instances": 2, "queue_delay_us": 500, "preferred_batch": 8})
+    after = turned(before, knobs, {"hint": "streams=2", "threads": 4, "instances": 2, "queue_delay_us": 500})
     assert parameters_of(after) == {"NUM_STREAMS": "2", "INFERENCE_NUM_THREADS": "4"}
     assert (after.instance_group[0].count, after.dynamic_batching.max_queue_delay_microseconds) == (2, 500)
-    assert list(after.dynamic_batching.preferred_batch_size) == [8]
     assert parameters_of(before) == {"PERFORMANCE_HINT": "LATENCY"}
     assert parameters_of(turned(after, knobs, {"hint": "THROUGHPUT", "threads": 0})) == {"PERFORMANCE_HINT": "THROUGHPUT"}
     assert turned(before, knobs, {}) == before
 
 
 def test_no_preferred_batch_is_larger_than_the_largest():
-    before = config("python", "")
-    after = turned(before, knobs_for(before, 2), {"preferred_batch": 16, "max_batch_size": 4})
+    before = parse_config(f'{COMMON.replace("{ }", "{ preferred_batch_size: [ 16 ] }")} backend: "openvino"', "test")
+    after = turned(before, knobs_for(before, 2), {"max_batch_size": 4})
     assert (after.max_batch_size, list(after.dynamic_batching.preferred_batch_size)) == (4, [])
 
 

@@ -19,11 +19,12 @@ TRITON = "tritonserver"
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A running Triton: host:port of its gRPC API; its process, where it runs on this machine."""
+    """A running Triton: host:port of its gRPC API; its process, where it runs on this machine; its metrics page."""
 
     url: str
     pid: int | None
     cores: int
+    metrics_url: str | None = None
 
 
 def observe(
@@ -36,7 +37,8 @@ def observe(
 ) -> Observed:
     """Send the requests, of `rows` items each; `outputs` say, for each request in flight, where its answer goes. EngineError when none was
     answered."""
-    counted = TritonStats.read(server.url)  # around everything, the warm-up too: between two moments some requests are half answered
+    # Around everything, the warm-up too: between two moments some requests are half answered.
+    counted = TritonStats.read(server.url, server.metrics_url)
     with ThreadPoolExecutor(1) as pool:
         sent = pool.submit(measure, server.url, model, requests, load, outputs)
         time.sleep(load.warm_up)
@@ -44,7 +46,7 @@ def observe(
         time.sleep(load.seconds)
         after = _Reading.of(server)
         found = sent.result()
-    models = counted.until(TritonStats.read(server.url))
+    models = counted.until(TritonStats.read(server.url, server.metrics_url))
     wall = after.moment - before.moment
     rate = found.throughput * rows
     return Observed(

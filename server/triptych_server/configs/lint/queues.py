@@ -1,24 +1,55 @@
-"""Rule: every queue has a bound and a time limit, and makes no batches that the model does not take."""
+"""Rule: every queue has a bound and a time limit: of ours where our code serves the model, of Triton's where a native backend does."""
 
 from collections.abc import Iterator
 
 from triptych_server.configs.lint.finding import Finding
+from triptych_server.configs.lint.options import known_parameters
 from triptych_server.configs.lint.subject import Everything, Subject
+from triptych_server.configs.read import parameters_of
+from triptych_server.errors import ConfigError
+from triptych_server.serving.queue_options import QueueOptions
+from triptych_server.sessions.parameters import Parameters
 
-BATCHING = "dynamic_batching"
+BATCHING, BOUND = "dynamic_batching", "max_waiting"
+POLICY = ("priority_levels", "default_priority_level", "default_queue_policy", "priority_queue_policy")
 
 
 def queues(subject: Subject, everything: Everything) -> Iterator[Finding]:
-    """Also in every priority level's own policy, which replaces the default one."""
-    config = subject.config
+    """Our backends keep a bounded queue themselves: a policy of Triton's makes Triton hold requests for up to half a second."""
     if subject.is_ensemble:
         return
-    if not config.HasField(BATCHING):
+    ours = subject.config.backend == "python" or known_parameters(subject.config.backend) is not None
+    if not subject.config.HasField(BATCHING):
+        yield subject.finding(BATCHING, "nothing", "dynamic_batching", "add it, or requests run one by one")
+    yield from _ours(subject) if ours else _tritons(subject)
+    most, sizes = max(1, subject.config.max_batch_size), list(subject.config.dynamic_batching.preferred_batch_size)
+    if any(size > most for size in sizes):
+        expected = f"sizes up to max_batch_size, {subject.config.max_batch_size}"
         yield subject.finding(
-            BATCHING, "nothing", "a queue with a bound", "add dynamic_batching with a default_queue_policy; it works without batches too"
+            f"{BATCHING}.preferred_batch_size", str(sizes), expected, "lower them, or raise that: Triton refuses the model"
         )
-        return
-    batching = config.dynamic_batching
+
+
+def _ours(subject: Subject) -> Iterator[Finding]:
+    given = parameters_of(subject.config)
+    for field, _ in subject.config.dynamic_batching.ListFields():
+        if field.name in POLICY:
+            found, expected = "a queue policy of Triton's", "none: with one, Triton holds requests for up to half a second"
+            mend = "drop it; the parameters max_waiting, max_wait_seconds and default_priority say the same"
+            yield subject.finding(f"{BATCHING}.{field.name}", found, expected, mend)
+    if BOUND not in given:
+        yield subject.finding(f"parameters[{BOUND}]", "nothing", "a number of requests", "set it to a few full batches")
+    try:
+        QueueOptions.from_parameters(Parameters(given), subject.model)
+    except ConfigError as error:
+        found, _, expected = str(error).removeprefix(f"{subject.model}: ").partition("; expected ")
+        key = next(key for key in given if key in found)
+        yield subject.finding(f"parameters[{key}]", found, expected, "set it so")
+
+
+def _tritons(subject: Subject) -> Iterator[Finding]:
+    """The default policy, and every priority level's own, which replaces it."""
+    batching = subject.config.dynamic_batching
     policies = {"default_queue_policy": batching.default_queue_policy}
     policies |= {f"priority_queue_policy[{level}]": policy for level, policy in sorted(batching.priority_queue_policy.items())}
     for name, policy in policies.items():
@@ -28,20 +59,11 @@ def queues(subject: Subject, everything: Everything) -> Iterator[Finding]:
                 f"{path}.max_queue_size", "0, which is without a bound", "a number of requests", "set it to a few full batches"
             )
         if not policy.default_timeout_microseconds:
-            yield subject.finding(
-                f"{path}.default_timeout_microseconds",
-                "0, with which nothing ever times out and clients' own limits are ignored",
-                "a time",
-                "set 60000000 for a minute",
-            )
+            found = "0, with which nothing ever times out and clients' own limits are ignored"
+            yield subject.finding(f"{path}.default_timeout_microseconds", found, "a time", "set 60000000 for a minute")
         if not policy.allow_timeout_override:
-            yield subject.finding(
-                f"{path}.allow_timeout_override", "false", "true", "set it, or clients cannot ask for less than the default"
-            )
-    most = max(1, config.max_batch_size)
-    if any(size > most for size in batching.preferred_batch_size):
-        found, expected = str(list(batching.preferred_batch_size)), f"sizes up to max_batch_size, {config.max_batch_size}"
-        yield subject.finding(f"{BATCHING}.preferred_batch_size", found, expected, "lower them, or raise that: Triton refuses the model")
+            mend = "set it, or clients cannot ask for less than the default"
+            yield subject.finding(f"{path}.allow_timeout_override", "false", "true", mend)
     levels = batching.priority_levels
     if levels and not 1 <= batching.default_priority_level <= levels:
         yield subject.finding(

@@ -22,7 +22,7 @@ def small_batches(figures: Figures) -> Iterator[Finding]:
                 "small_batches",
                 f"{own.name} ran {seen.mean_batch:.1f} rows at a time where {possible:.0f} could be, and full batches are {gain:.2f} times "
                 f"as fast: keep more requests in flight, or raise its max_queue_delay_microseconds (now {own.queue_delay_us}; a lone "
-                "request waits that long too), or set preferred_batch_size.",
+                "request waits that long too).",
             )
 
 

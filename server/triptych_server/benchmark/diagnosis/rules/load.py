@@ -32,5 +32,5 @@ def refused(figures: Figures) -> Iterator[Finding]:
         yield Finding(
             "refused",
             f"{figures.many.refused:.0%} of the requests were refused with {figures.many.in_flight} in flight, for a queue was full: "
-            "send fewer at a time, or raise max_queue_size of the model whose queue it is.",
+            "send fewer at a time, or raise max_waiting of the model whose queue it is.",
         )

@@ -1,0 +1,122 @@
+"""Between Triton and a model's workers: requests are taken over at once, wait in a bounded queue of ours, and are refused beyond it."""
+
+from __future__ import annotations  # Triton adds its classes to pb_utils only after this import
+
+import json
+import threading
+import time
+from collections.abc import Callable, Hashable, Sequence
+from typing import Generic, NamedTuple
+
+import triton_python_backend_utils as pb_utils
+
+from triptych_server.errors import OverloadedError
+from triptych_server.serving import responses
+from triptych_server.serving.instance import Instance
+from triptych_server.serving.queue_metrics import QueueMetrics
+from triptych_server.serving.queue_options import QueueOptions
+from triptych_server.serving.request_queue import BULK, URGENT, Item, RequestQueue, Waiting
+
+PRIORITY = "triptych_priority"
+"""The request parameter by which clients give a priority: Triton shows its own to nobody, but hands parameters to every step."""
+CANCELLED_AFTER_SECONDS = 0.1
+"""Who has waited less is not asked whether he has gone: each question is a round trip to the server, while the runtime idles."""
+
+
+class Read(NamedTuple, Generic[Item]):
+    """What `execute` reads from a request: copies, for its memory is Triton's. See `Waiting`."""
+
+    item: Item
+    rows: int = 1
+    kind: Hashable = None
+
+
+class Intake(Generic[Item]):
+    """The queue of one model instance, with its workers and counters; bound, time limit and priority are the model's parameters
+    (`QueueOptions`)."""
+
+    def __init__(self, instance: Instance) -> None:
+        self._model, self._options = instance.model, QueueOptions.from_parameters(instance.parameters, instance.model)
+        self._queue: RequestQueue[Item] = RequestQueue(self._options.max_waiting)
+        self._metrics = QueueMetrics(instance, self._queue.__len__)
+        self._workers: list[threading.Thread] = []
+
+    def start(self, workers: int, work: Callable[[], None]) -> None:
+        """Start threads that take requests with `next` until that gives None."""
+        self._workers = [threading.Thread(target=work, name=f"{self._model}_{number}", daemon=True) for number in range(workers)]
+        for worker in self._workers:
+            worker.start()
+
+    def admit(self, requests: Sequence[pb_utils.InferenceRequest], read: Callable[[pb_utils.InferenceRequest], Read[Item] | None]) -> None:
+        """Take requests over: one that cannot be read, or finds the queue full, is answered now. `read` gives None for one that it has
+        answered itself."""
+        arrived = []
+        for request in requests:
+            try:
+                if (found := read(request)) is not None:
+                    arrived.append(self._waiting(request, found))
+            except Exception as error:
+                responses.send(request, responses.failure(error, self._model))
+        refused = self._queue.put(arrived)
+        for waiting in refused:
+            full = OverloadedError(f"{self._model} has {self._options.max_waiting} requests waiting already; ask again later")
+            responses.send(waiting.request, responses.failure(full, self._model))
+        if arrived:
+            self._metrics.count(refused=len(refused))
+
+    def next(self, most_rows: int = 1) -> list[Waiting[Item]] | None:
+        """Wait for the next batch; None when the model is being closed and nothing is left. Who has waited too long, or has gone, is
+        answered and left out, so it may be empty."""
+        taken = self._queue.take(most_rows)
+        if taken is None:
+            return None
+        now = time.monotonic()
+        for waiting in taken.expired:  # Triton's own words for it, which clients know
+            late = OverloadedError(f"Request timeout expired: it waited {now - waiting.since:.1f} s for {self._model}")
+            responses.send(waiting.request, responses.failure(late, self._model))
+        batch = [waiting for waiting in taken.batch if not self._has_gone(waiting, now)]
+        if taken.expired:
+            self._metrics.count(refused=len(taken.expired))
+        return batch
+
+    def count(self, batch: Sequence[Waiting[Item]], seconds: float) -> None:
+        """A batch has just been run, in this time."""
+        began = time.monotonic() - seconds
+        self._metrics.count(
+            runs=1,
+            requests=len(batch),
+            rows=sum(waiting.rows for waiting in batch),
+            queue_seconds=sum(began - waiting.since for waiting in batch),
+            compute_seconds=seconds * len(batch),
+        )
+
+    def close(self) -> None:
+        """Have what waits answered, then stop the workers; before the model ends, for counters that are freed later take the stub down."""
+        self._queue.close()
+        for worker in self._workers:
+            worker.join()
+        self._metrics.close()
+
+    def _waiting(self, request: pb_utils.InferenceRequest, found: Read[Item]) -> Waiting[Item]:
+        now, limit = time.monotonic(), float(self._options.max_wait_seconds)
+        if own := request.timeout():  # microseconds
+            limit = min(limit, own / 1e6)
+        return Waiting(request, found.item, found.rows, found.kind, self._priority(request), now, now + limit)
+
+    def _priority(self, request: pb_utils.InferenceRequest) -> int:
+        """As its client wants it; the model's default for any other value, as Triton does with its own."""
+        text = request.parameters()
+        if not text or PRIORITY not in text:
+            return self._options.default_priority
+        priority = json.loads(text).get(PRIORITY)
+        return priority if priority in (URGENT, BULK) else self._options.default_priority
+
+    def _has_gone(self, waiting: Waiting[Item], now: float) -> bool:
+        """Whether the client gave up meanwhile, in which case it is answered."""
+        try:
+            if now - waiting.since < CANCELLED_AFTER_SECONDS or not waiting.request.is_cancelled():
+                return False
+            responses.send(waiting.request, responses.cancelled())
+        except Exception as error:
+            responses.send(waiting.request, responses.failure(error, self._model))
+        return True
