@@ -44,8 +44,9 @@ class Settings:
         return image_call(self.faces_model, image, outputs=FACES, options=options, request_id=request_id, headers=more)
 
     def photo_call(self, image: ImageInput, wanted: Wanted, request_id: str, headers: Mapping[str, str] | None) -> Call:
+        model = self.photo_model if wanted.faces else self.image_model  # photo's CLIP comes after the faces
         more = self._headers(headers)
-        return image_call(self.photo_model, image, outputs=wanted.outputs, options=wanted.options, request_id=request_id, headers=more)
+        return image_call(model, image, outputs=wanted.outputs, options=wanted.options, request_id=request_id, headers=more)
 
     def text_call(self, texts: Sequence[str], language: str | None, request_id: str, headers: Mapping[str, str] | None) -> Call:
         return text_call(self.text_model, texts, language, request_id=request_id, headers=self._headers(headers))

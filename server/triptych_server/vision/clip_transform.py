@@ -55,7 +55,11 @@ class ClipTransform:
 
     def __call__(self, data: bytes | memoryview) -> NDArray[np.uint8]:
         """Raises InvalidImageError or ImageTooLargeError, nothing else. Thread-safe; the heavy part runs without the GIL."""
-        return self.of(decode_picture(data, Limits(self.max_bytes, self.max_pixels), self.min_side))
+        return self.of(self.decoded(data))
+
+    def decoded(self, data: bytes | memoryview) -> Picture:
+        """What `of` takes. Raises as a call does."""
+        return decode_picture(data, Limits(self.max_bytes, self.max_pixels), self.min_side)
 
     @property
     def min_side(self) -> int | None:

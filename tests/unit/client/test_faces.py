@@ -69,7 +69,7 @@ def test_an_option_is_sent_only_when_it_is_given(ask, url, script, method, optio
 def test_an_analysis_asks_only_for_what_is_wanted(ask, url, script, options, outputs):
     analysis = ask(url, {}, "analyze", b"photo", **options)
     (seen,) = script.seen
-    assert (seen.model, seen.outputs) == ("photo", outputs)
+    assert (seen.model, seen.outputs) == ("search_image" if options == {"faces": False} else "photo", outputs)
     assert analysis.size == (640, 480)
     assert (analysis.faces is None) == ("faces" in options)
     assert (analysis.embedding is None) == ("embedding" in options)

@@ -1,4 +1,4 @@
-"""The configs of the face models belong together: batches, dims, limits, and the two traps of Triton's pruning."""
+"""The configs of the face models belong together: batches, dims, limits, and the traps of Triton's ensembles."""
 
 import pytest
 
@@ -55,3 +55,14 @@ def test_steps_can_be_left_out_without_triton_losing_count(name):
     assert {io.name for io in ensemble.input} == set(first.input_map.values())
     for step in rest:
         assert not outputs & set(step.input_map.values()), step.model_name
+
+
+@pytest.mark.parametrize("name", [folder.name for folder in CHECKOUT.models() if folder.parent.name == "ensembles"])
+def test_no_two_steps_become_ready_at_once(name):
+    """Triton before 26.05 crashes or hangs when one of them fails, is refused or cancelled: see tests/e2e/test_gone_clients.py."""
+    ensemble = config(name)
+    known, waiting = {io.name for io in ensemble.input}, list(ensemble.ensemble_scheduling.step)
+    while waiting:
+        ready = [step for step in waiting if known.issuperset(step.input_map.values())]
+        assert [step.model_name for step in ready] == [waiting[0].model_name]
+        known |= set(waiting.pop(0).output_map.values())

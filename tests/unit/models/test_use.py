@@ -67,9 +67,9 @@ def test_graphs_tokenizer_and_configs_of_every_profile_follow(folder, repository
     }
     assert shapes["clip_visual"] == [[32, 32, 3], [24]]
     assert shapes["clip_textual"] == [[16], [24]]
-    assert shapes["clip_preprocess"] == [[1], [32, 32, 3]]
+    assert shapes["clip_preprocess"] == [[1], [32, 32, 3], [2]]
     assert shapes["clip_tokenize"] == [[1], [1], [16]]
-    assert shapes["search_image"] == [[1], [24]]
+    assert shapes["search_image"] == [[1], [24], [2]]
     assert shapes["search_text"] == [[1], [1], [24]]
     assert stale_profiles(repository) == []
     assert [list(tensor.dims) for tensor in (*read_config(tuned).input, *read_config(tuned).output)] == [[32, 32, 3], [24]]

@@ -54,6 +54,16 @@ def test_no_face_is_the_whole_answer_at_once():
     assert {array.dtype for array in answer.values()} == {np.dtype(np.float32)}
 
 
+@pytest.mark.parametrize("scores", [(0.9, 0.8), (0.3, 0.1)], ids=["faces", "none"])
+def test_pixels_of_clip_are_handed_on_as_they_came(scores):
+    given = request(scores) | {"pixels": np.arange(4 * 4 * 3, dtype=np.uint8).reshape(1, 4, 4, 3)}
+    item = SEARCH.take(given)
+    came = given["pixels"].copy()
+    given["pixels"][:] = 0  # Triton's memory is used anew once a request is taken
+    answer = SEARCH.answer(item, np.zeros((2, 6), np.float32)) if isinstance(item, FoundFaces) else item
+    np.testing.assert_array_equal(answer["pixels"], came)
+
+
 def test_options_are_heard():
     assert len(SEARCH.take(request((0.9, 0.8, 0.5), options=FaceOptions(0.4))).faces) == 3
     assert len(SEARCH.take(request((0.9, 0.8, 0.5), options=FaceOptions(0.4, 1))).faces) == 1
