@@ -20,6 +20,9 @@ class TritonPythonModel(MappedModel):
 
         def answer(inputs: Arrays) -> Arrays:
             pictures = [transform.decoded(data) for data in inputs["image"][:, 0]]
-            return {"pixels": np.stack([transform.of(each) for each in pictures]), "size": np.stack([upright_size(each) for each in pictures])}
+            return {
+                "pixels": np.stack([transform.of(each) for each in pictures]),
+                "size": np.stack([upright_size(each) for each in pictures]),
+            }
 
         return answer

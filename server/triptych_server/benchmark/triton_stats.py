@@ -1,5 +1,6 @@
 """What was counted between two moments -> mean batch, queue and compute time per model: by Triton, and by queues of ours behind it."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -7,6 +8,10 @@ from typing import Any, Self
 from tritonclient import grpc
 
 from triptych_server.benchmark.queue_stats import QueueCounts, read_counts
+
+STILL_SECONDS = 0.3
+"""Longer than our queues take to publish their counts."""
+SETTLED_SECONDS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,19 @@ class TritonStats:
         """Read the API's JSON, in which numbers are strings and zeros are left out."""
         models = answer.get("model_stats", ())
         return cls({model["name"]: _counters(model) for model in models}, {model["name"]: _failures(model) for model in models}, queues)
+
+    @classmethod
+    def read_settled(cls, url: str, metrics_url: str | None) -> Self:
+        """As `read`, when all that was answered is counted: Triton counts after it has answered, our queues somewhat later. Waits while
+        the counters change, at most `SETTLED_SECONDS`, for others may keep the server busy."""
+        deadline, last = time.monotonic() + SETTLED_SECONDS, cls.read(url, metrics_url)
+        while time.monotonic() < deadline:
+            time.sleep(STILL_SECONDS)
+            now = cls.read(url, metrics_url)
+            if (now.counters, now.queues) == (last.counters, last.queues):
+                return now
+            last = now
+        return last
 
     def until(self, later: "TritonStats") -> dict[str, ModelUse]:
         """What happened between two readings, for models that answered something."""

@@ -38,7 +38,7 @@ def observe(
     """Send the requests, of `rows` items each; `outputs` say, for each request in flight, where its answer goes. EngineError when none was
     answered."""
     # Around everything, the warm-up too: between two moments some requests are half answered.
-    counted = TritonStats.read(server.url, server.metrics_url)
+    counted = TritonStats.read_settled(server.url, server.metrics_url)
     with ThreadPoolExecutor(1) as pool:
         sent = pool.submit(measure, server.url, model, requests, load, outputs)
         time.sleep(load.warm_up)
@@ -46,7 +46,7 @@ def observe(
         time.sleep(load.seconds)
         after = _Reading.of(server)
         found = sent.result()
-    models = counted.until(TritonStats.read(server.url, server.metrics_url))
+    models = counted.until(TritonStats.read_settled(server.url, server.metrics_url))
     wall = after.moment - before.moment
     rate = found.throughput * rows
     return Observed(
