@@ -11,6 +11,7 @@ from collections.abc import Callable
 import triton_python_backend_utils as pb_utils
 
 from triptych_server.serving.instance import Instance
+from triptych_server.serving.metric_labels import metric_labels
 
 EVERY_SECONDS = 0.2
 """At most so often the page is brought up to date: each number is a round trip to the server."""
@@ -29,7 +30,7 @@ class QueueMetrics:
     """Counts of one instance, which any thread may raise; one of its own publishes them. `waiting` tells how many wait."""
 
     def __init__(self, instance: Instance, waiting: Callable[[], int]) -> None:
-        labels = {"model": instance.model, "instance": instance.name}
+        labels = metric_labels(instance)
         kinds = {name: (text, pb_utils.MetricFamily.COUNTER) for name, text in COUNTERS.items()}
         kinds[WAITING] = (WAITING_HELP, pb_utils.MetricFamily.GAUGE)
         families = {name: pb_utils.MetricFamily(name, text, kind) for name, (text, kind) in kinds.items()}
