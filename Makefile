@@ -1,14 +1,16 @@
-# make demo | test | serve | bench | lint; each sets up what it needs.
+# make demo | test | serve | bench | fuzz | lint; each sets up what it needs.
 export PYTHON ?= python3
 export ORT_DISABLE_TELEMETRY ?= 1
 RUN := .venv/bin/python
 PHOTOS ?=
 PROFILE ?= auto
+TIME ?= 60
+TARGETS ?=
 
-.PHONY: help demo test serve bench lint format lock train
+.PHONY: help demo test serve bench fuzz fuzz-server lint format lock train
 
 help: ## these lines
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 13
 
 demo: setup ## start Triton, search an album and find its people; PHOTOS=<folder> takes your own
 	$(RUN) -m demo.run --profile $(PROFILE) $(if $(PHOTOS),--photos "$(PHOTOS)")
@@ -21,6 +23,13 @@ serve: setup ## keep a server running; PROFILE=openvino for Intel
 
 bench: setup ## the numbers of docs/performance.md, as ratios
 	$(RUN) -m loadtest.bench
+
+fuzz: setup ## look for input that breaks something; TIME=60 seconds a target, TARGETS="forms pictures" takes these
+	$(RUN) -m tests.fuzz.run --seconds $(TIME) $(TARGETS)
+	$(if $(TARGETS),,SCHEMA_EXAMPLES=1000 $(RUN) -m pytest -q tests/e2e/gateway/test_schema.py)
+
+fuzz-server: setup ## 10,000 mutated pictures through a real server
+	$(RUN) -m tests.fuzz.server --pictures 10000
 
 lint: setup-torch ## ruff and mypy (which reads the types of PyTorch)
 	$(RUN) -m ruff check

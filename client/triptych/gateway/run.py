@@ -2,6 +2,7 @@
 
 import ctypes
 import logging
+import warnings
 
 import uvicorn
 from starlette.applications import Starlette
@@ -17,6 +18,7 @@ _KEPT_BYTES, _LARGEST_MMAP = 128 << 20, 32 << 20
 def run(app: Starlette, host: str, port: int, log_level: str = "info") -> None:
     """Serve until a signal ends it."""
     _keep_memory()
+    warnings.simplefilter("ignore")  # Pillow's hold what strangers sent; each new one would be logged, and kept for ever
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=log_level.upper())
     logging.getLogger("uvicorn.access").disabled = True  # the gateway's own lines say more
     config = uvicorn.Config(

@@ -27,6 +27,8 @@ def parse_config(text: str, name: str) -> ModelConfig:
         return text_format.Parse(text, ModelConfig())
     except text_format.ParseError as error:
         raise ConfigError(f"{name}:{_explained(str(error))}") from None
+    except ValueError as error:  # a number that the field cannot hold; its line is not told
+        raise ConfigError(f"{name}: {error}") from None
 
 
 def read_text(file: Path) -> str:
