@@ -11,16 +11,14 @@ from random import Random
 
 import atheris
 
-with atheris.instrument_imports(
-    include=["triptych", "triptych_server", "PIL", "python_multipart", "google.protobuf.text_format", "json", "tomllib", "urllib"]
-):
-    from tests.fuzz.target import load
+from tests.fuzz.target import load
 
-OURS = ("triptych", "tests/fuzz")
+INSTRUMENTED = ["triptych", "triptych_server", "PIL", "python_multipart", "google.protobuf.text_format"]
+OURS = ("client/triptych", "server/triptych_server", "tests/fuzz")
 
 
 def main(name: str, findings: Path, arguments: list[str]) -> None:
-    with atheris.instrument_imports(include=["triptych", "triptych_server", "PIL", "python_multipart", "google.protobuf.text_format"]):
+    with atheris.instrument_imports(include=INSTRUMENTED):
         target = load(name)
 
     def check(data: bytes) -> None:
