@@ -4,13 +4,17 @@ import signal
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from triptych.cli.console import CommandError, err
+from triptych.cli.control_key import given_key
 from triptych.cli.serve_overrides import chosen_overrides, from_environment
 from triptych.cli.server_side import server_side
+
+if TYPE_CHECKING:
+    from triptych_server.engine.server_tls import ServerTLS
 
 
 def serve(
@@ -37,10 +41,18 @@ def serve(
     ] = None,
     log_file: Annotated[Path | None, typer.Option(help="Where Triton's log goes.")] = None,
     verbose: Annotated[bool, typer.Option("--verbose", help="Let Triton log every request.")] = False,
-    control_key: Annotated[
-        str | None,
-        typer.Option(envvar="TRIPTYCH_CONTROL_KEY", help="Opens the control APIs to who sends it, when not on loopback."),
+    control_key_file: Annotated[
+        Path | None,
+        typer.Option(help="File with the key that opens the control APIs.", show_default="TRIPTYCH_CONTROL_KEY, or a random one"),
     ] = None,
+    client_shared_memory: Annotated[
+        bool, typer.Option("--client-shared-memory", help="Let clients of this machine pass tensors in shared memory.")
+    ] = False,
+    tls_certificate: Annotated[
+        Path | None, typer.Option(help="PEM file: gRPC speaks TLS, and HTTP and metrics, which cannot, stay on loopback.")
+    ] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="PEM file of the certificate's private key.")] = None,
+    tls_client_root: Annotated[Path | None, typer.Option(help="PEM file of the authority whose clients alone are let in (mTLS).")] = None,
 ) -> None:
     """Start Triton and keep it running until Ctrl-C."""
     with server_side():
@@ -58,7 +70,9 @@ def serve(
             "metrics_port": metrics_port,
             "log_file": log_file,
             "log_verbose": verbose,
-            "control_key": control_key,
+            "control_key": given_key(control_key_file),
+            "client_shared_memory": client_shared_memory,
+            "tls": _tls(tls_certificate, tls_key, tls_client_root),
         }
         chosen = {name: value for name, value in given.items() if value is not None}  # the engine has the defaults
         try:
@@ -80,6 +94,16 @@ def serve(
         finally:
             engine.stop()
         raise CommandError(f"Triton ended by itself, with code {code}; its log: {engine.log_file}")
+
+
+def _tls(certificate: Path | None, key: Path | None, client_root: Path | None) -> "ServerTLS | None":
+    from triptych_server.engine.server_tls import ServerTLS
+
+    if certificate is not None and key is not None:
+        return ServerTLS(certificate, key, client_root)
+    if certificate or key or client_root:
+        raise CommandError("TLS needs --tls-certificate and --tls-key together; --tls-client-root goes with both")
+    return None
 
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # the last: its terminal was closed
