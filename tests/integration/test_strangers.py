@@ -3,6 +3,7 @@
 import base64
 import json
 import shutil
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -13,6 +14,7 @@ from tritonclient.utils import InferenceServerException
 
 from tests.support.bad_images import INSIDE
 from tests.support.certificates import make_certificates
+from tests.support.gateway import gateway
 from tests.support.serving import add_model, empty_repository, options
 from triptych import TLS, Client, RetryPolicy, ServerUnreachable
 from triptych.cli.control_key import noted_key
@@ -191,6 +193,21 @@ def test_mutual_tls_lets_known_clients_in_and_shows_the_network_nothing_else(rep
         assert engine.ports.grpc in open_to_all
         assert not {engine.ports.http, engine.ports.metrics} & open_to_all
         assert http(f"{engine.http_url}/v2/health/ready")[0] == 200
+        options_of = {"root": "ca.pem", "certificate": "client.pem", "key": "client.key"}
+        given = [part for name, file in options_of.items() for part in (f"--triton-tls-{name}", str(certificates / file))]
+        with gateway([engine.grpc_url], tmp_path, *given, ready=False) as known:
+            assert reason_of(known) == "it serves neither search nor faces", "it was let in"
+        with gateway([engine.grpc_url], tmp_path, *given[:2], ready=False) as stranger:
+            assert "no Triton answers" in reason_of(stranger)
+
+
+def reason_of(gateway):
+    """Why its Triton is not ready, once it was asked."""
+    deadline = time.monotonic() + 60
+    while (reason := gateway.get("/health/ready").json()["tritons"][0]["reason"]) == "not asked yet":
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    return reason
 
 
 @needs_openssl

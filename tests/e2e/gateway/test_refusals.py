@@ -140,7 +140,7 @@ def streamed(port, size):
 
 def test_an_api_key(triton, folder, group):
     key = "t" * 20
-    with gateway([triton.grpc_url], folder, environment={"TRIPTYCH_API_KEY": key}) as locked:
+    with gateway([triton.grpc_url], folder, "--max-faces", "1", environment={"TRIPTYCH_API_KEY": key}) as locked:
         assert locked.get("/ping").text == "pong"
         assert locked.get("/health/ready").json() == {"status": "ready"}
         answer = locked.predict(VISUAL, group)
@@ -150,6 +150,7 @@ def test_an_api_key(triton, folder, group):
             assert locked.predict(VISUAL, group, headers=headers).status_code == 401
         for headers in ({"Authorization": f"Bearer {key}"}, {"X-Api-Key": key}):
             assert locked.predict(VISUAL, group, headers=headers).status_code == 200
+        assert len(locked.predict(FACES, group, headers=headers).json()["facial-recognition"]) == 1, "of the three on it"
 
 
 def test_request_ids_reach_the_log_the_answer_and_triton(running, triton, group):
