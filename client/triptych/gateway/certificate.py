@@ -21,7 +21,7 @@ class Certificate:
 
     def __post_init__(self) -> None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.load(context)
+        self._load(context)
         if self.client_root is not None:
             try:
                 context.load_verify_locations(self.client_root)
@@ -36,6 +36,10 @@ class Certificate:
 
     def load(self, context: ssl.SSLContext) -> None:
         """For connections that come later. Raises InvalidInput, and the context stays as it was."""
+        self._load(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))  # openssl takes a certificate before it looks at the key
+        self._load(context)
+
+    def _load(self, context: ssl.SSLContext) -> None:
         try:
             context.load_cert_chain(self.chain, self.private_key, password=lambda: "")  # or openssl would ask at the terminal
         except OSError as error:  # ssl.SSLError is one
