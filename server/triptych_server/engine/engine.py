@@ -74,9 +74,14 @@ class Engine:
         return self._ports
 
     @property
+    def host(self) -> str:
+        """Where this machine reaches what has no TLS."""
+        return _reached(self.options.plain_host)
+
+    @property
     def http_url(self) -> str:
         """`http://host:port` of the HTTP API."""
-        return f"http://{_reached(self.options.plain_host)}:{self.ports.http}"
+        return f"http://{self.host}:{self.ports.http}"
 
     @property
     def grpc_url(self) -> str:
@@ -86,7 +91,7 @@ class Engine:
     @property
     def metrics_url(self) -> str:
         """The Prometheus endpoint."""
-        return f"http://{_reached(self.options.plain_host)}:{self.ports.metrics}/metrics"
+        return f"http://{self.host}:{self.ports.metrics}/metrics"
 
     @property
     def models(self) -> list[str]:
