@@ -4,17 +4,15 @@ import signal
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from triptych.cli.console import CommandError, err
 from triptych.cli.control_key import given_key
+from triptych.cli.given_tls import given_tls
 from triptych.cli.serve_overrides import chosen_overrides, from_environment
 from triptych.cli.server_side import server_side
-
-if TYPE_CHECKING:
-    from triptych_server.engine.server_tls import ServerTLS
 
 
 def serve(
@@ -72,7 +70,7 @@ def serve(
             "log_verbose": verbose,
             "control_key": given_key(control_key_file),
             "client_shared_memory": client_shared_memory,
-            "tls": _tls(tls_certificate, tls_key, tls_client_root),
+            "tls": given_tls(tls_certificate, tls_key, tls_client_root),
         }
         chosen = {name: value for name, value in given.items() if value is not None}  # the engine has the defaults
         try:
@@ -94,16 +92,6 @@ def serve(
         finally:
             engine.stop()
         raise CommandError(f"Triton ended by itself, with code {code}; its log: {engine.log_file}")
-
-
-def _tls(certificate: Path | None, key: Path | None, client_root: Path | None) -> "ServerTLS | None":
-    from triptych_server.engine.server_tls import ServerTLS
-
-    if certificate is not None and key is not None:
-        return ServerTLS(certificate, key, client_root)
-    if certificate or key or client_root:
-        raise CommandError("TLS needs --tls-certificate and --tls-key together; --tls-client-root goes with both")
-    return None
 
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # the last: its terminal was closed
