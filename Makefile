@@ -7,7 +7,7 @@ PROFILE ?= auto
 TIME ?= 60
 TARGETS ?=
 
-.PHONY: help demo test serve bench fuzz fuzz-server lint format lock train
+.PHONY: help demo test serve bench fuzz fuzz-server lint format lock train audit sbom
 
 help: ## these lines
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 13
@@ -43,6 +43,14 @@ format: setup ## let ruff write
 lock: setup ## resolve requirements.lock anew
 	$(RUN) -m uv pip compile --universal --python-version 3.11 --all-extras --generate-hashes \
 		--no-emit-index-url --no-header --no-annotate --upgrade pyproject.toml -o requirements.lock
+
+audit: setup ## known vulnerabilities of what requirements.lock pins, from PyPI; fails, too, where PyPI does not tell
+	@$(RUN) -m pip_audit -r requirements.lock --require-hashes --disable-pip --strict --progress-spinner off \
+		|| { echo "audit: failed. Where pypi.org cannot be reached nothing was checked: run it where it can."; exit 1; }
+
+sbom: setup ## dist/sbom.cdx.json: every pinned package with its hashes, in CycloneDX
+	@mkdir -p dist
+	$(RUN) -m cyclonedx_py requirements --output-reproducible --pyproject pyproject.toml -o dist/sbom.cdx.json requirements.lock
 
 train: setup-torch ## train the demo models anew
 	$(RUN) -m demo.train

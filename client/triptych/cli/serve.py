@@ -9,6 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from triptych.cli.console import CommandError, err
+from triptych.cli.control_key import given_key
+from triptych.cli.given_tls import given_tls
 from triptych.cli.serve_overrides import chosen_overrides, from_environment
 from triptych.cli.server_side import server_side
 
@@ -37,10 +39,18 @@ def serve(
     ] = None,
     log_file: Annotated[Path | None, typer.Option(help="Where Triton's log goes.")] = None,
     verbose: Annotated[bool, typer.Option("--verbose", help="Let Triton log every request.")] = False,
-    control_key: Annotated[
-        str | None,
-        typer.Option(envvar="TRIPTYCH_CONTROL_KEY", help="Opens the control APIs to who sends it, when not on loopback."),
+    control_key_file: Annotated[
+        Path | None,
+        typer.Option(help="File with the key that opens the control APIs.", show_default="TRIPTYCH_CONTROL_KEY, or a random one"),
     ] = None,
+    client_shared_memory: Annotated[
+        bool, typer.Option("--client-shared-memory", help="Let clients of this machine pass tensors in shared memory.")
+    ] = False,
+    tls_certificate: Annotated[
+        Path | None, typer.Option(help="PEM file: gRPC speaks TLS, and HTTP and metrics, which cannot, stay on loopback.")
+    ] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="PEM file of the certificate's private key.")] = None,
+    tls_client_root: Annotated[Path | None, typer.Option(help="PEM file of the authority whose clients alone are let in (mTLS).")] = None,
 ) -> None:
     """Start Triton and keep it running until Ctrl-C."""
     with server_side():
@@ -58,7 +68,9 @@ def serve(
             "metrics_port": metrics_port,
             "log_file": log_file,
             "log_verbose": verbose,
-            "control_key": control_key,
+            "control_key": given_key(control_key_file),
+            "client_shared_memory": client_shared_memory,
+            "tls": given_tls(tls_certificate, tls_key, tls_client_root),
         }
         chosen = {name: value for name, value in given.items() if value is not None}  # the engine has the defaults
         try:

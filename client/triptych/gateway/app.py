@@ -17,8 +17,10 @@ from triptych.gateway import openai, pages
 from triptych.gateway.answer import json_response
 from triptych.gateway.fleet import Fleet
 from triptych.gateway.front import Front
+from triptych.gateway.keys import Keys
 from triptych.gateway.meters import Meters
 from triptych.gateway.predict import predict
+from triptych.gateway.rate import Rates
 from triptych.gateway.settings import GatewaySettings
 
 ROUTES = (
@@ -38,7 +40,9 @@ ROUTES = (
 def build(settings: GatewaySettings) -> Starlette:
     """The application; it looks after its Tritons while its lifespan lasts. Raises InvalidInput for addresses that are none."""
     meters = Meters()
-    fleet = Fleet(settings.tritons, names=settings.names, timeout=settings.timeout, headers=settings.headers, lost=meters.lost)
+    fleet = Fleet(
+        settings.tritons, names=settings.names, timeout=settings.timeout, headers=settings.headers, tls=settings.tls, lost=meters.lost
+    )
     meters.follow(fleet)
 
     @asynccontextmanager
@@ -47,7 +51,9 @@ def build(settings: GatewaySettings) -> Starlette:
             yield
 
     paths = frozenset(route.path for route in ROUTES)
-    front = Middleware(Front, meters=meters, paths=paths, api_key=settings.api_key, max_in_flight=settings.max_in_flight)
+    keys = Keys(settings.api_key, settings.api_keys_file) if settings.is_keyed else None
+    rates = Rates(settings.rate, settings.burst) if settings.rate else None
+    front = Middleware(Front, meters=meters, paths=paths, keys=keys, rates=rates, max_in_flight=settings.max_in_flight)
     app = Starlette(routes=ROUTES, middleware=[front], lifespan=lifespan, exception_handlers={HTTPException: _http_error})
     app.state.settings, app.state.fleet, app.state.meters, app.state.description = settings, fleet, meters, description()
     return app

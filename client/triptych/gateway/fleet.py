@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from triptych.async_client import AsyncClient
+from triptych.endpoint import Endpoint
 from triptych.errors import Overloaded, ServerUnreachable, TriptychError
 from triptych.gateway.backend import Backend
 from triptych.gateway.names import not_served, same_model
 from triptych.gateway.refusals import NotReady, NotServed
 from triptych.gateway.served import Served
 from triptych.retry import RetryPolicy
+from triptych.tls import TLS
 
 T = TypeVar("T")
 
@@ -45,9 +47,19 @@ class Fleet:
         names: Mapping[str, str],
         timeout: float,
         headers: Mapping[str, str] | None = None,
+        tls: TLS | None = None,
         lost: Callable[[str], None] = lambda url: None,
     ) -> None:
-        self.backends = [Backend(url, AsyncClient(url, timeout=timeout, headers=headers, retry=RetryPolicy.never()), names) for url in urls]
+        self.backends = [
+            Backend(
+                url,
+                AsyncClient(
+                    url, timeout=timeout, headers=headers, tls=tls if Endpoint.parse(url).secure else None, retry=RetryPolicy.never()
+                ),
+                names,
+            )
+            for url in urls
+        ]
         self._lost = lost
 
     @asynccontextmanager

@@ -49,7 +49,7 @@ async def ready(request: Request) -> Response:
     fleet = request.app.state.fleet
     status = 200 if fleet.ready else 503
     answer: dict[str, Any] = {"status": "ready" if fleet.ready else "not ready"}
-    if request.app.state.settings.api_key is not None:
+    if request.app.state.settings.is_keyed:
         return json_response(answer, status, headers_of(status))
     tritons = [
         {

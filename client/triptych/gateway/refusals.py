@@ -45,6 +45,16 @@ class NotServed(Refused):
     status = 422
 
 
+class TooOften(Refused):
+    """This caller asked too much of late; `seconds` later there will be room."""
+
+    status = 429
+
+    def __init__(self, text: str, seconds: int) -> None:
+        super().__init__(text)
+        self.seconds = seconds
+
+
 class Gone(Refused):
     """The caller hung up; nobody reads the answer."""
 

@@ -19,11 +19,13 @@ from triptych_server.configs.read import OUR_RUNTIME, profile_config
 from triptych_server.disk import with_room
 from triptych_server.engine.backend_directory import build_backend_directory
 from triptych_server.engine.child import end_group, start_child
-from triptych_server.engine.command import CONTROL_HEADER, triton_command, triton_environment
+from triptych_server.engine.command import CONTROL_HEADERS, triton_command, triton_environment
 from triptych_server.engine.control import ControlApi
+from triptych_server.engine.hidden_argument import hide_argument
+from triptych_server.engine.key_file import write_key
 from triptych_server.engine.log import TritonLog
 from triptych_server.engine.native_engines import with_bounded_queues, with_kept_engines
-from triptych_server.engine.options import EngineOptions
+from triptych_server.engine.options import LOOPBACK, EngineOptions
 from triptych_server.engine.ports import Ports, choose_ports
 from triptych_server.engine.readiness import HealthApi, not_ready
 from triptych_server.engine.running import EngineNote, new_note
@@ -73,9 +75,8 @@ class Engine:
 
     @property
     def host(self) -> str:
-        """Where this machine reaches it."""
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.options.host, self.options.host)
-        return f"[{host}]" if ":" in host else host
+        """Where this machine reaches what has no TLS."""
+        return _reached(self.options.plain_host)
 
     @property
     def http_url(self) -> str:
@@ -84,8 +85,8 @@ class Engine:
 
     @property
     def grpc_url(self) -> str:
-        """`grpc://host:port` of the gRPC API."""
-        return f"grpc://{self.host}:{self.ports.grpc}"
+        """`grpc://host:port` of the gRPC API; `grpcs` with TLS."""
+        return f"grpc{'s' if self.options.tls else ''}://{_reached(self.options.host)}:{self.ports.grpc}"
 
     @property
     def metrics_url(self) -> str:
@@ -99,8 +100,8 @@ class Engine:
 
     @property
     def control_headers(self) -> dict[str, str]:
-        """HTTP headers that open the control APIs."""
-        return {CONTROL_HEADER: self.control_key} if self.options.is_guarded else {}
+        """Headers that open the control APIs, over HTTP and over gRPC."""
+        return dict.fromkeys(CONTROL_HEADERS, self.control_key)
 
     @property
     def log_file(self) -> Path | None:
@@ -130,6 +131,8 @@ class Engine:
             overrides = with_kept_engines(self.options.overrides, triton, self.options.repository)
             self._overrides = with_bounded_queues(overrides, triton, self._configs().values())
             self._start_triton(triton, time.monotonic() + self.options.start_timeout)
+            for file in write_key((self.ports.grpc, self.ports.http), self.control_key):
+                self._cleanup.callback(file.unlink, missing_ok=True)
             if self._note:
                 self._note.serving(self.http_url, self.control_headers, self.options.profile, self._overrides)
         except BaseException:
@@ -265,14 +268,26 @@ class Engine:
         return StartWatch(self._process, self._log, deadline)
 
     def _wait_ready(self, watch: StartWatch) -> None:
-        api = HealthApi(self.http_url, self.control_headers)
+        api, key_shows = HealthApi(self.http_url, self.control_headers), True
         while True:
             watch.check()
+            if key_shows and self._log is not None and self._log.has_begun():
+                key_shows = False
+                self._hide_key()
             if api.is_live():
                 self._load_overridden(watch)
                 if self._all_ready(api):
                     return
             time.sleep(POLL_SECONDS)
+
+    def _hide_key(self) -> None:
+        """Triton takes the control key as an argument only, and every user of the machine sees those."""
+        assert self._process is not None
+        try:
+            hide_argument(self._process.pid, self.control_key)
+        except OSError as error:
+            if self._process.poll() is None:
+                _logger.warning("other users of this machine can read the control key in Triton's command line: %s", error)
 
     def _load_overridden(self, watch: StartWatch) -> None:
         """Load what wants another config than its folder's, once; a Triton that dies or hangs meanwhile is not waited for."""
@@ -321,3 +336,9 @@ class Engine:
 
     def _default_log(self) -> Path:
         return platformdirs.user_log_path("triptych") / f"triton-{self.ports.grpc}.log"
+
+
+def _reached(host: str) -> str:
+    """Where this machine reaches what is bound to `host`."""
+    host = {"0.0.0.0": LOOPBACK, "::": "::1"}.get(host, host)
+    return f"[{host}]" if ":" in host else host

@@ -12,6 +12,7 @@ from typing import IO
 KEPT_LINES = 400
 LOAD_FAILURE = re.compile(r"failed to load '(?P<model>[^']+)' version \d+: (?P<reason>.*)")
 POLL_FAILURE = re.compile(r"Poll failed for model directory '(?P<model>[^']+)': (?P<reason>.*)")
+OWN_LINE = re.compile(r"[IWE]\d{4} ")
 PORT_TAKEN = re.compile(r"Socket '(?P<socket>[^']+)' already in use")
 
 
@@ -43,6 +44,11 @@ class TritonLog:
         """The last lines."""
         with self._reading:
             return list(self._lines)[-count:]
+
+    def has_begun(self) -> bool:
+        """Whether Triton has said something by its logger: it has read its arguments by then."""
+        with self._reading:
+            return any(map(OWN_LINE.match, self._lines))
 
     def failures(self) -> dict[str, str]:
         """Why models could not be loaded, by model."""

@@ -19,9 +19,10 @@ class Ports:
 
 def choose_ports(options: EngineOptions) -> Ports:
     """Resolve every 0 to a free port. EngineError when a port that was asked for is taken."""
-    wanted = {"http": options.http_port, "grpc": options.grpc_port, "metrics": options.metrics_port}
+    plain = options.plain_host
+    wanted = {"http": (plain, options.http_port), "grpc": (options.host, options.grpc_port), "metrics": (plain, options.metrics_port)}
     with contextlib.ExitStack() as held:  # all three are held at once, so that no free port is handed out twice
-        bound = {service: held.enter_context(_bind(options.host, port, service)).getsockname()[1] for service, port in wanted.items()}
+        bound = {service: held.enter_context(_bind(host, port, service)).getsockname()[1] for service, (host, port) in wanted.items()}
     return Ports(**bound)
 
 
