@@ -1,5 +1,6 @@
 """`triptych gateway`: HTTP for photo servers, in front of Tritons that run."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -33,6 +34,10 @@ def gateway(
         float, typer.Option(min=0.001, help="Seconds for a request to arrive, and again for its answer.")
     ] = _DEFAULTS.timeout,
     header: options.Header = None,
+    library: Annotated[
+        Path | None,
+        typer.Option(envvar="TRIPTYCH_LIBRARY", help="A library's file, to show its page, too, at /ui/.", show_default="no page"),
+    ] = None,
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
 ) -> None:
     """Answer photo servers (Immich's machine-learning API) and OpenAI-style embedding requests until Ctrl-C."""
@@ -52,8 +57,12 @@ def gateway(
     try:
         from triptych.gateway.app import build
         from triptych.gateway.run import run
+        from triptych.page.guard import LOOPBACK
+        from triptych.page.settings import PageSettings
     except ModuleNotFoundError as error:
         raise CommandError(
             f"this command needs the gateway part, and {error.name} is not installed: pip install 'triptych[gateway]'"
         ) from None
-    run(build(settings), host, port, log_level)
+    if library is not None and host not in LOOPBACK and settings.api_key is None:
+        raise CommandError("the page would show the photos to whoever reaches it; set --api-key, or bind to loopback")
+    run(build(settings, None if library is None else PageSettings(library)), host, port, log_level)

@@ -1,5 +1,7 @@
 """What every request passes first: its id, the API key, the limit of requests at a time; and the log and the meters behind it."""
 
+import base64
+import binascii
 import hmac
 import logging
 import re
@@ -13,6 +15,7 @@ from triptych.errors import TriptychError
 from triptych.gateway.answer import json_response
 from triptych.gateway.meters import Meters
 from triptych.gateway.refusals import Busy, Unauthorised, headers_of, status_of
+from triptych.page.settings import ROOT
 
 OPEN = frozenset({"/", "/ping", "/health/live", "/health/ready"})
 """Paths that need no key: they tell nothing, and who asks them can often send none."""
@@ -63,8 +66,9 @@ class Front:
             )
         finally:
             seconds = time.perf_counter() - began
-            self._meters.answered(path if path in self._paths else "other", status, seconds)
-            level = logging.DEBUG if path in OPEN else logging.INFO
+            page = is_page(path)
+            self._meters.answered(path if path in self._paths else ROOT if page else "other", status, seconds)
+            level = logging.DEBUG if path in OPEN or (page and status < 400) else logging.INFO
             _log.log(
                 level,
                 "%s %s %d %.1f ms %s",
@@ -77,7 +81,7 @@ class Front:
 
     async def _admitted(self, path: str, headers: Headers, scope: Scope, receive: Receive, send: Send) -> None:
         if self._key is not None and path not in OPEN:
-            self._check_key(headers)
+            self._check_key(headers, basic=is_page(path))
         if path not in WORK or scope["method"] != "POST":
             await self._app(scope, receive, send)
             return
@@ -91,17 +95,35 @@ class Front:
             self._in_flight -= 1
             self._meters.in_flight.dec()
 
-    def _check_key(self, headers: Headers) -> None:
+    def _check_key(self, headers: Headers, basic: bool) -> None:
+        """`basic`: a browser may send it, as the password of any user."""
         assert self._key is not None
         scheme, _, token = headers.get("authorization", "").partition(" ")
-        given = token.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
+        if basic and scheme.lower() == "basic":
+            given = _password(token)
+        else:
+            given = token.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
         if not hmac.compare_digest(given.encode("latin-1"), self._key):
             raise Unauthorised("the API key is missing or wrong; send it as `Authorization: Bearer KEY` or `X-Api-Key: KEY`")
+
+
+def is_page(path: str) -> bool:
+    """Whether it is of the page for people, or below it."""
+    return path == ROOT or path.startswith(f"{ROOT}/")
+
+
+def _password(token: str) -> str:
+    try:
+        return base64.b64decode(token, validate=True).decode("latin-1").partition(":")[2]
+    except binascii.Error:
+        return ""
 
 
 def refusal(path: str, error: TriptychError) -> ASGIApp:
     """The answer to what went wrong, in the words of the API that was asked."""
     status = status_of(error)
+    if status == 401 and is_page(path):
+        return json_response({"detail": str(error)}, status, {"www-authenticate": 'Basic realm="Triptych: the API key as password"'})
     if path.startswith("/v1/"):
         kind = "invalid_request_error" if status < 500 else "server_error"
         told = {"message": str(error), "type": kind, "param": None, "code": type(error).__name__}

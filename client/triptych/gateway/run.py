@@ -2,6 +2,8 @@
 
 import ctypes
 import logging
+import socket
+from collections.abc import Callable
 
 import uvicorn
 from starlette.applications import Starlette
@@ -14,8 +16,8 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of glibc's mallopt
 _KEPT_BYTES, _LARGEST_MMAP = 128 << 20, 32 << 20
 
 
-def run(app: Starlette, host: str, port: int, log_level: str = "info") -> None:
-    """Serve until a signal ends it."""
+def run(app: Starlette, host: str, port: int, log_level: str = "info", listening: Callable[[int], None] = lambda port: None) -> None:
+    """Serve until a signal ends it; `listening` is called with the port, once it does."""
     _keep_memory()
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=log_level.upper())
     logging.getLogger("uvicorn.access").disabled = True  # the gateway's own lines say more
@@ -34,7 +36,18 @@ def run(app: Starlette, host: str, port: int, log_level: str = "info") -> None:
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=STOP_SECONDS,
     )
-    uvicorn.Server(config).run()
+    _Server(config, listening).run()
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, listening: Callable[[int], None]) -> None:
+        super().__init__(config)
+        self._listening = listening
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._listening(self.servers[0].sockets[0].getsockname()[1])
 
 
 def _keep_memory() -> None:
