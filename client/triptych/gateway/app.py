@@ -22,6 +22,7 @@ from triptych.gateway.meters import Meters
 from triptych.gateway.predict import predict
 from triptych.gateway.settings import GatewaySettings
 from triptych.library import LibraryError
+from triptych.page.guard import Policy
 from triptych.page.page import Page
 from triptych.page.routes import library_error, mounted
 from triptych.page.settings import PageSettings
@@ -61,7 +62,9 @@ def build(settings: GatewaySettings, page: PageSettings | None = None) -> Starle
     routes = ROUTES if shown is None else (*ROUTES, mounted(keyed))
     front = Middleware(Front, meters=meters, paths=paths, api_key=settings.api_key, max_in_flight=settings.max_in_flight)
     handlers = {HTTPException: _http_error, LibraryError: library_error}
-    app = Starlette(routes=routes, middleware=[front], lifespan=lifespan, exception_handlers=handlers)
+    app = Starlette(
+        routes=routes, middleware=[*([] if shown is None else [Middleware(Policy)]), front], lifespan=lifespan, exception_handlers=handlers
+    )
     app.state.page = shown
     app.state.settings, app.state.fleet, app.state.meters, app.state.description = settings, fleet, meters, description()
     return app

@@ -15,7 +15,7 @@ from triptych.errors import TriptychError
 from triptych.gateway.answer import json_response
 from triptych.gateway.meters import Meters
 from triptych.gateway.refusals import Busy, Unauthorised, headers_of, status_of
-from triptych.page.settings import ROOT
+from triptych.page.settings import ROOT, is_page
 
 OPEN = frozenset({"/", "/ping", "/health/live", "/health/ready"})
 """Paths that need no key: they tell nothing, and who asks them can often send none."""
@@ -105,11 +105,6 @@ class Front:
             given = token.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
         if not hmac.compare_digest(given.encode("latin-1"), self._key):
             raise Unauthorised("the API key is missing or wrong; send it as `Authorization: Bearer KEY` or `X-Api-Key: KEY`")
-
-
-def is_page(path: str) -> bool:
-    """Whether it is of the page for people, or below it."""
-    return path == ROOT or path.startswith(f"{ROOT}/")
 
 
 def _password(token: str) -> str:

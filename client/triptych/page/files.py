@@ -21,7 +21,8 @@ def opened(photo: Photo, folders: Sequence[Path]) -> Iterator[BinaryIO]:
         descriptor = os.open(real, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW)
     except (OSError, RuntimeError):
         raise NotInLibrary(f"the file of photo {photo.id} cannot be read; was it moved? Index its folder again") from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise NotInLibrary(f"the file of photo {photo.id} is no file any more")
     with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise NotInLibrary(f"the file of photo {photo.id} is no file any more")
         yield file

@@ -10,6 +10,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from triptych.gateway.refusals import Forbidden, Refused
+from triptych.page.settings import is_page
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 BODIES = frozenset({"application/json", "application/octet-stream"})
@@ -27,8 +28,30 @@ POLICY = {
 _SAFE = frozenset({"GET", "HEAD"})
 
 
+class Policy:
+    """ASGI middleware: every answer below ROOT, refusals too, carries POLICY."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not is_page(scope["path"]):
+            await self._app(scope, receive, send)
+            return
+
+        async def answer(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in POLICY.items():
+                    headers[name] = value
+                headers.setdefault("cache-control", "no-store")
+            await send(message)
+
+        await self._app(scope, receive, answer)
+
+
 class Guard:
-    """ASGI middleware; `keyed`: whether the gateway asks for a key, in which case it may be reached by any name."""
+    """ASGI middleware that lets through what may be asked; `keyed`: whether the gateway asks for a key, in which case it has any name."""
 
     def __init__(self, app: ASGIApp, *, keyed: bool) -> None:
         self._app = app
@@ -39,16 +62,7 @@ class Guard:
         if not self._keyed:
             check_host(headers)
         check_site(scope["method"], headers)
-
-        async def answer(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                told = MutableHeaders(scope=message)
-                for name, value in POLICY.items():
-                    told[name] = value
-                told.setdefault("cache-control", "no-store")
-            await send(message)
-
-        await self._app(scope, receive, answer)
+        await self._app(scope, receive, send)
 
 
 def check_host(headers: Headers) -> None:

@@ -13,6 +13,11 @@ PORT = 3033
 """Of `triptych ui`."""
 
 
+def is_page(path: str) -> bool:
+    """Whether an address is the page's, or below it."""
+    return path == ROOT or path.startswith(f"{ROOT}/")
+
+
 def default_cache() -> Path:
     """Where small copies of photos are kept unless another folder is named."""
     try:

@@ -143,7 +143,9 @@ addEventListener("keydown", (event) => {
     event.preventDefault();
     main.querySelector("[data-item]")?.focus();
   } else if (event.target === search && event.key === "Escape") {
-    search.blur();
+    if (search.value) search.value = "";
+    else search.blur();
+    searchNow();
   } else if (!typed) moveFocus(event, main);
 });
 addEventListener("click", (event) => {

@@ -17,7 +17,7 @@ export async function showPeople(place) {
   const list = make("div", { className: "people" });
   const named = people.filter((person) => person.name).length;
   place.replaceChildren(
-    make("header", { className: "head" }, make("h1", {}, "People"), make("p", { className: "quiet" }, `${people.length.toLocaleString()}, ${named.toLocaleString()} with a name`)),
+    make("header", { className: "head" }, make("h1", {}, "People"), make("p", { className: "quiet" }, `${people.length.toLocaleString()}, ${named ? `${named.toLocaleString()} with a name` : "none with a name yet"}`)),
     list,
   );
   const end = make("div", { className: "end" });

@@ -9,7 +9,7 @@ const DASH = "–";
 export async function showStatus(place, signal, indexing) {
   const own = make("section", { className: "card" });
   const servers = make("div", { className: "servers" }, make("p", { className: "quiet" }, "Asking the servers…"));
-  place.replaceChildren(make("header", { className: "head" }, make("h1", {}, "Status")), own, servers);
+  place.replaceChildren(make("div", { className: "status" }, make("header", { className: "head" }, make("h1", {}, "Status")), own, servers));
   let library = null;
   const draw = async (state) => {
     library = state.running && library ? library : await api.library();
@@ -93,20 +93,20 @@ function server(triton, before) {
     before.set(key, { count: model.count, now });
     const rate = old && model.count !== null && model.count >= old.count ? (1000 * (model.count - old.count)) / (now - old.now) : null;
     const ready = model.state === "READY";
-    const device = model.device_requested && model.device_requested !== model.device_actual ? `${model.device_requested} → ${model.device_actual ?? "?"}` : model.device_actual;
     return make(
       "tr",
       { className: ready ? (model.fallback ? "elsewhere" : "") : "down" },
       make("th", { scope: "row" }, make("i", { className: "dot", title: model.reason ?? model.state }), model.name),
-      cell("device", device),
+      cell("asked", model.device_requested),
+      cell("device", model.device_actual),
       cell("precision", model.precision),
       cell("p50", model.p50_ms === null ? null : `${model.p50_ms.toFixed(1)} ms`),
       cell("batch", model.mean_batch?.toFixed(1)),
-      cell("rate", rate === null ? null : `${rate.toFixed(rate && rate < 10 ? 1 : 0)}/s`),
+      cell("rate", rate ? `${rate.toFixed(rate < 10 ? 1 : 0)}/s` : null),
       cell("count", model.count?.toLocaleString()),
     );
   });
-  const heads = ["Model", "Device", "Precision", "Median", "Batch", "Now", "Total"].map((text) => make("th", { scope: "col" }, text));
+  const heads = ["Model", "Asked", "Runs on", "Precision", "Median", "Batch", "Now", "Total"].map((text) => make("th", { scope: "col" }, text));
   return make(
     "section",
     { className: "card" },

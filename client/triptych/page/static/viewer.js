@@ -32,10 +32,15 @@ function close() {
   else go({ ...here(), photo: null }, true);
 }
 
-function step(by) {
+function near(by) {
   const tiles = [...document.querySelectorAll("#main .tile[data-item]")];
-  const next = tiles[tiles.findIndex((tile) => Number(tile.dataset.item) === shown) + by];
-  if (!next || !tiles.some((tile) => Number(tile.dataset.item) === shown)) return;
+  const at = tiles.findIndex((tile) => Number(tile.dataset.item) === shown);
+  return at < 0 ? undefined : tiles[at + by];
+}
+
+function step(by) {
+  const next = near(by);
+  if (!next) return;
   next.scrollIntoView({ block: "nearest" });
   next.focus({ preventScroll: true });
   go({ ...here(), photo: Number(next.dataset.item) }, true);
@@ -45,18 +50,20 @@ async function render(id) {
   shown = id;
   const stage = make("figure", { className: "stage" });
   const panel = make("aside", { className: "panel" }, make("p", { className: "quiet" }, "…"));
+  const neighbours = [near(-1), near(1)];
   const button = (name, text, path, act) =>
     make("button", { type: "button", className: name, ariaLabel: text, title: text, onclick: act }, icon(path));
   dialog.replaceChildren(
     stage,
     panel,
     button("close", "Close (Esc)", "M5 5l10 10M15 5 5 15", close),
-    button("previous", "Previous (←)", "M12 4 6 10l6 6", () => step(-1)),
-    button("next", "Next (→)", "M8 4l6 6-6 6", () => step(1)),
+    neighbours[0] ? button("previous", "Previous (←)", "M12 4 6 10l6 6", () => step(-1)) : "",
+    neighbours[1] ? button("next", "Next (→)", "M8 4l6 6-6 6", () => step(1)) : "",
   );
   try {
     const photo = await api.photo(id);
     if (shown !== id) return;
+    stage.style.setProperty("--ratio", photo.width / photo.height);
     stage.append(frame(photo));
     describe(panel, photo);
     likeIt(panel, id);
