@@ -1,6 +1,7 @@
 """A small library of real picture files, and the gateway with its page over it. Its Triton is a scripted server (tests/unit/client/scripted_server.py),
 for what is looked at here is what the page does, whatever a model says."""
 
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -50,6 +51,14 @@ class Album:
         return add_face(self.store, photo, near(person, rng, dimension=DIMENSION), at)
 
 
+def until(condition):
+    """Wait for it."""
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 @pytest.fixture
 def album(tmp_path):
     made = Album(tmp_path)
@@ -92,6 +101,5 @@ def page(opened, free_port):
 def served(opened, script):
     """With one."""
     with grpc_server(script) as address, opened(address) as client:
-        while client.get("/ping").status_code != 200:
-            pass
+        until(lambda: client.get("/ping").status_code == 200)
         yield client

@@ -14,9 +14,12 @@ let faces = true;
 
 export function showPhoto(id) {
   if (id === null) {
-    if (dialog.open) dialog.close();
+    const last = shown;
     shown = null;
     opened = false;
+    if (last === null) return;
+    dialog.close();
+    document.querySelector(`#main .tile[data-item="${last}"]`)?.focus(); // where one got to, not where one began
     return;
   }
   if (!dialog.open) dialog.showModal();
@@ -155,17 +158,15 @@ async function likeIt(panel, id) {
   );
 }
 
-dialog.addEventListener("cancel", (event) => {
-  event.preventDefault();
-  close();
-});
+dialog.addEventListener("close", () => shown !== null && close()); // by a phone's gesture; the browser asks nobody
 dialog.addEventListener("click", (event) => {
   if (event.target.classList?.contains("stage")) close();
 });
 dialog.addEventListener("keydown", (event) => {
-  if (event.target.tagName === "INPUT") return;
+  if (event.target.tagName === "INPUT" && event.key !== "Escape") return;
   if (event.key === "ArrowLeft") step(-1);
   else if (event.key === "ArrowRight") step(1);
+  else if (event.key === "Escape") close();
   else if (event.key === "f") {
     faces = !faces;
     dialog.querySelector(".frame")?.classList.toggle("plain", !faces);
