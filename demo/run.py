@@ -81,7 +81,9 @@ def run(photos: Path | None, queries: Sequence[str], out: Path, profile: str, co
     elif known:
         console.print(f"make demo PHOTOS=<folder> takes your own pictures, but the demo's models know nothing but {known}.")
     folders = (FOLDER, PEOPLE_FOLDER) if photos is None else (photos,)
-    console.print(Text(f"To look at all of it, search it and name the people, in a browser:\n  {page_command(folders, out)}"))
+    console.print(
+        f"To look at all of it, search it and name the people in a browser:\n  {page_command(folders, out)}", markup=False, soft_wrap=True
+    )
 
 
 def page_command(folders: Sequence[Path], out: Path) -> str:
@@ -91,7 +93,7 @@ def page_command(folders: Sequence[Path], out: Path) -> str:
         str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
         for path in (Path(sys.executable).with_name("triptych"), out / "library.sqlite", *folders)
     )
-    return shlex.join([program, "ui", "--serve", "--open", "--library", library, *photos])
+    return shlex.join([program, "ui", "--serve", "--library", library, *photos])
 
 
 def _show_people(people: People, pictures: int, out: Path, console: Console) -> None:

@@ -22,9 +22,7 @@ def chromium() -> Iterator[Any]:
         pytest.skip(f"no {' or '.join(NAMES)} is installed")
     api.expect.set_options(timeout=SLOW)
     with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=program, timeout=SLOW
-        )
+        browser = playwright.chromium.launch(executable_path=program, timeout=SLOW)
         try:
             yield browser
         finally:

@@ -2,7 +2,7 @@
 
 export class Refusal extends Error {
   constructor(text, status) {
-    super(text);
+    super(`${text.charAt(0).toUpperCase()}${text.slice(1)}`);
     this.status = status;
   }
 }

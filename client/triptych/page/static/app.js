@@ -31,6 +31,7 @@ async function show() {
     scrollTo(0, 0);
     render(place, signal).catch((error) => {
       if (error.name === "AbortError" || signal.aborted) return;
+      if (error.status === 404) return main.replaceChildren(empty("Not there", "Perhaps it was joined with somebody else, or its photos are gone."));
       const again = make("button", { type: "button", onclick: () => ((shown = null), show()) }, "Try again");
       main.replaceChildren(empty("That did not work", error.message, again));
     });

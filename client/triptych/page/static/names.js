@@ -14,7 +14,7 @@ export function question(title, children, answers) {
   return new Promise((resolve) => {
     let answer = null;
     const buttons = answers.map(([text, value], at) =>
-      make("button", { type: "button", className: at ? "" : "main", onclick: () => ((answer = value), dialog.close()) }, text),
+      make("button", { type: "button", className: at || value === null ? "" : "main", onclick: () => ((answer = value), dialog.close()) }, text),
     );
     const choose = (value) => ((answer = value), dialog.close());
     dialog.append(make("h2", {}, title), ...(typeof children === "function" ? children(choose) : children), make("div", { className: "answers" }, buttons));

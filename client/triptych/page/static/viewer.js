@@ -154,7 +154,7 @@ async function likeIt(panel, id) {
     make("a", { href: address({ ...here(), photo: photo.id }), title: photo.name }, make("img", { src: `tiles/${photo.id}`, alt: photo.name, loading: "lazy" })),
   );
   panel.append(
-    make("section", {}, make("h3", {}, "Like it", make("a", { href: address({ view: "similar", id }) }, "all")), make("div", { className: "strip" }, strip)),
+    make("section", {}, make("h3", {}, "Similar", make("a", { href: address({ view: "similar", id }) }, "all")), make("div", { className: "strip" }, strip)),
   );
 }
 
