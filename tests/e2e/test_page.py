@@ -171,9 +171,8 @@ def test_the_models_are_listed_and_the_library_is_looked_through_again(browser, 
         page.get_by_text("Up to date; nothing was new").wait_for()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize(("width", "height"), [(1280, 800), (390, 844)])
-def test_every_view_fits_the_screen_by_day_and_by_night(browser, indexed, scheme, width, height):
+@pytest.mark.parametrize(("width", "height", "scheme"), [(1280, 800, "light"), (390, 844, "dark")])
+def test_every_view_fits_the_screen_by_day_and_by_night(browser, indexed, width, height, scheme):
     with tab(browser, indexed, viewport={"width": width, "height": height}, color_scheme=scheme) as page:
         page.locator("#main .tile.there").first.wait_for()
         first = shown(page)[0]

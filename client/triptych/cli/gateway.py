@@ -36,7 +36,7 @@ def gateway(
     header: options.Header = None,
     library: Annotated[
         Path | None,
-        typer.Option(envvar="TRIPTYCH_LIBRARY", help="A library's file, to show its page, too, at /ui/.", show_default="no page"),
+        typer.Option(help="A library's file, to show its page, too, at /ui/.", show_default="no page"),
     ] = None,
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
 ) -> None:

@@ -40,8 +40,6 @@ def ui(
     """
     if serve and triton:
         raise CommandError("--serve starts a Triton, and --triton names one that runs; give one of them")
-    for number in (signal.SIGTERM, signal.SIGHUP):  # so that a Triton of ours is stopped as by Ctrl-C
-        signal.signal(number, signal.default_int_handler)
     if serve:
         with _engine(profile) as (url, metrics):
             _show(library, folders or [], port, browse, [url], metrics, header)
@@ -86,6 +84,8 @@ def _engine(profile: str) -> Iterator[tuple[str, str]]:
         from triptych_server.engine import Engine, EngineOptions
         from triptych_server.repository import Repository
 
+        for number in (signal.SIGTERM, signal.SIGHUP):  # stop it as Ctrl-C does
+            signal.signal(number, signal.default_int_handler)
         chosen = EngineOptions(Repository.locate(), profile=profile, http_port=0, grpc_port=0, metrics_port=0)
         with ExitStack() as stack:
             with err().status("starting Triton and loading the models"):

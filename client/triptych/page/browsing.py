@@ -8,8 +8,10 @@ from starlette.responses import Response
 from triptych.gateway.answer import json_response
 from triptych.gateway.body import chunks
 from triptych.gateway.refusals import Malformed
+from triptych.library import Hit
 from triptych.page import told
 from triptych.page.asked import MOST_TEXT, MOST_TILES, id_of, number, only, page_of
+from triptych.page.renditions import check_pixels
 
 _SIMILAR = 60  # photos that look like one that was sent
 
@@ -59,5 +61,10 @@ async def similar_to(request: Request) -> Response:
         data = b"".join([part async for part in parts])
         if not data:
             raise Malformed("no picture was sent")
-        hits = await page.ask(lambda: page.library.similar(data, page.tritons.client(), limit=_SIMILAR))
+
+        def look() -> list[Hit]:
+            check_pixels(data, page.gateway.max_pixels)  # a HEIC is decoded here
+            return page.library.similar(data, page.tritons.client(), limit=_SIMILAR)
+
+        hits = await page.ask(look)
     return json_response({"photos": told.hits(hits), "more": False})

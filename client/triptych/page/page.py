@@ -59,9 +59,10 @@ class Page:
             await asyncio.to_thread(self._close)
 
     async def _index_first(self) -> None:
-        while self.settings.folders and self.indexing.state.phase == "idle":
-            if self.tritons.ready:
+        while self.settings.folders:
+            if self.tritons.ready and not self.indexing.state.running:
                 self.indexing.start(self.settings.folders)
+                return
             await asyncio.sleep(_LOOK_SECONDS)
 
     def _close(self) -> None:

@@ -1,6 +1,8 @@
 """A photo's file -> a small upright JPEG of it, or of one face: what the page shows. Originals and EXIF stay here."""
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -30,16 +32,8 @@ class Rendition:
 
     def make(self, file: BinaryIO, max_pixels: int) -> bytes:
         """A JPEG. Raises InvalidInput for what cannot be decoded, or has more pixels than it may have."""
-        with_heif()
-        try:
-            with Image.open(file) as image:
-                if image.width * image.height > max_pixels:
-                    raise InvalidInput(f"it has {image.width} x {image.height} pixels, more than the limit of {max_pixels:,}")
-                return self._encoded(image)
-        except InvalidInput:
-            raise
-        except UNREADABLE as error:
-            raise InvalidInput(f"it cannot be decoded: {error}") from None
+        with _looked_at(file, max_pixels) as image:
+            return self._encoded(image)
 
     def _encoded(self, image: Image.Image) -> bytes:
         profile = image.info.get("icc_profile") if image.mode in ("RGB", "RGBA") else None  # wide gamuts keep their colours
@@ -79,6 +73,27 @@ SCREEN = Rendition(2048, 85)
 def face_rendition(box: Box) -> Rendition:
     """One face."""
     return Rendition(224, 82, box)
+
+
+def check_pixels(data: bytes, max_pixels: int) -> None:
+    """Look at a picture's header. Raises InvalidInput as `make` does."""
+    with _looked_at(io.BytesIO(data), max_pixels):
+        pass
+
+
+@contextmanager
+def _looked_at(file: BinaryIO, max_pixels: int) -> Iterator[Image.Image]:
+    """The picture, not decoded yet; what fails inside the block is its fault, too."""
+    with_heif()
+    try:
+        with Image.open(file) as image:
+            if image.width * image.height > max_pixels:
+                raise InvalidInput(f"it has {image.width} x {image.height} pixels, more than the limit of {max_pixels:,}")
+            yield image
+    except InvalidInput:
+        raise
+    except UNREADABLE as error:
+        raise InvalidInput(f"it cannot be decoded: {error}") from None
 
 
 def _rgb(image: Image.Image) -> Image.Image:

@@ -142,7 +142,9 @@ def test_folders_are_indexed_searched_and_searched_by_a_picture(served, album, s
         answer = served.post("/ui/api/similar", content=data, headers=JPEG)
         assert (answer.status_code, len(answer.json().get("photos", ()))) == (200, 4), answer.text
     sent = [seen.inputs["image"][0][:3] for seen in script.seen[asked:] if seen.model == "search_image"]
-    assert [start for start in sent if start != b"\x89PN"] == [b"\xff\xd8\xff"] * 2  # HEIC goes as JPEG; the PNG asks whether the model is the same
+    assert [start for start in sent if start != b"\x89PN"] == [
+        b"\xff\xd8\xff"
+    ] * 2  # HEIC goes as JPEG; the PNG asks whether the model is the same
     assert indexed(served)["report"]["unchanged"] == 4
 
 
@@ -177,8 +179,12 @@ def test_what_fails_is_told(served, album):
 
 
 def test_a_picture_that_is_sent_is_bounded(opened, script, album, photo):
-    with grpc_server(script) as address, opened(address, max_upload=1000) as client:
-        assert client.post("/ui/api/similar", content=bytes(2000), headers=JPEG).status_code == 413
+    stream = io.BytesIO()
+    picture(300, 200).save(stream, "HEIF")
+    with grpc_server(script) as address, opened(address, max_upload=20_000, max_pixels=50_000) as client:
+        answer = client.post("/ui/api/similar", content=stream.getvalue(), headers=JPEG)
+        assert (answer.status_code, answer.json()["detail"]) == (400, "it has 300 x 200 pixels, more than the limit of 50,000")
+        assert client.post("/ui/api/similar", content=bytes(20_001), headers=JPEG).status_code == 413
         assert client.post("/ui/api/similar", content=b"", headers=JPEG).status_code == 422
 
 
