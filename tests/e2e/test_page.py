@@ -132,7 +132,12 @@ def test_somebody_is_opened_and_named(browser, indexed, library):
         page.locator("#main .tile").first.click()
         page.locator(".face.named", has_text="Änne").wait_for()
         page.locator(".who", has_text="Änne").wait_for()
+        before = page.url
+        page.locator("#viewer .strip a").first.click()
+        page.wait_for_function("before => location.href !== before", arg=before)
         page.locator("#viewer .close").click()
+        page.locator("#viewer").wait_for(state="hidden")
+        assert page.url.endswith(f"#/people/{person.id}")
         page.get_by_role("link", name="People", exact=True).click()
         page.locator(".somebody", has_text="Änne").wait_for()
 

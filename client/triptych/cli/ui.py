@@ -84,8 +84,8 @@ def _engine(profile: str) -> Iterator[tuple[str, str]]:
         from triptych_server.engine import Engine, EngineOptions
         from triptych_server.repository import Repository
 
-        for number in (signal.SIGTERM, signal.SIGHUP):  # stop it as Ctrl-C does
-            signal.signal(number, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # stop it as Ctrl-C does
+        signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))  # its terminal was closed
         chosen = EngineOptions(Repository.locate(), profile=profile, http_port=0, grpc_port=0, metrics_port=0)
         with ExitStack() as stack:
             with err().status("starting Triton and loading the models"):

@@ -10,6 +10,7 @@ import { how, showStatus } from "./status.js";
 import { opening, showPhoto } from "./viewer.js";
 
 const TYPING = 180; // ms of rest before a search
+const PATIENCE = 250;
 const main = document.getElementById("main");
 const search = document.getElementById("search");
 const viewer = document.getElementById("viewer");
@@ -28,26 +29,33 @@ async function show() {
     if (document.activeElement !== search) search.value = place.q;
     search.placeholder = place.view === "people" && place.id ? "Search this person’s photos" : "Search photos";
     for (const link of document.querySelectorAll("nav a")) link.ariaCurrent = link.dataset.view === place.view ? "page" : null;
-    scrollTo(0, 0);
-    render(place, signal).catch((error) => {
+    const stage = make("div", {});
+    const enter = () => {
+      if (signal.aborted || stage.isConnected) return;
+      main.replaceChildren(stage);
+      scrollTo(0, 0);
+    };
+    setTimeout(enter, PATIENCE); // what was shown stays that long, so that quick answers do not flicker
+    render(place, stage, signal).then(enter, (error) => {
       if (error.name === "AbortError" || signal.aborted) return;
-      if (error.status === 404) return main.replaceChildren(empty("Not there", "Perhaps it was joined with somebody else, or its photos are gone."));
+      enter();
+      if (error.status === 404) return stage.replaceChildren(empty("Not there", "Perhaps it was joined with somebody else, or its photos are gone."));
       const again = make("button", { type: "button", onclick: () => ((shown = null), show()) }, "Try again");
-      main.replaceChildren(empty("That did not work", error.message, again));
+      stage.replaceChildren(empty("That did not work", error.message, again));
     });
   }
   showPhoto(place.photo);
 }
 
-function render(place, signal) {
+function render(place, stage, signal) {
   document.title = place.q ? `${place.q} – Triptych` : "Triptych";
-  if (place.view === "people") return place.id ? showPerson(main, place.id, place.q, signal) : showPeople(main);
-  if (place.view === "status") return showStatus(main, signal, indexing);
-  if (place.view === "similar") return place.id ? similar(place.id, signal) : similarToSent(signal);
-  return place.q ? results(place.q, signal) : all(signal);
+  if (place.view === "people") return place.id ? showPerson(stage, place.id, place.q, signal) : showPeople(stage);
+  if (place.view === "status") return showStatus(stage, signal, indexing);
+  if (place.view === "similar") return place.id ? similar(stage, place.id, signal) : similarToSent(stage, signal);
+  return place.q ? results(stage, place.q, signal) : all(stage, signal);
 }
 
-async function all(signal) {
+async function all(stage, signal) {
   const none = empty("No photos yet", "Index a folder, and its photos appear here:", make("pre", {}, "triptych index ~/Pictures"));
   const line = make("p", { className: "quiet" });
   none.append(line);
@@ -55,31 +63,31 @@ async function all(signal) {
   const stop = indexing.follow((state, ended) => {
     const nothing = none.isConnected;
     line.textContent = state.running ? how(state) : "";
-    if ((ended && scrollY === 0 && !here().photo && !here().q) || (nothing && state.done >= 20)) grid(main, load, { months: true, none }).catch(() => {});
+    if ((ended && scrollY === 0 && !here().photo && !here().q) || (nothing && state.done >= 20)) grid(stage, load, { months: true, none }).catch(() => {});
   });
   signal.addEventListener("abort", stop);
-  await grid(main, load, { months: true, none });
+  await grid(stage, load, { months: true, none });
 }
 
-function results(q, signal) {
-  return grid(main, (_, limit) => api.search({ q, limit }, signal), { none: empty("Nothing found", "The library has no photos yet.") });
+function results(stage, q, signal) {
+  return grid(stage, (_, limit) => api.search({ q, limit }, signal), { none: empty("Nothing found", "The library has no photos yet.") });
 }
 
-async function similar(id, signal) {
+async function similar(stage, id, signal) {
   const below = make("div", {});
   const link = make("a", { href: address({ ...here(), photo: id }) }, make("img", { src: `tiles/${id}`, alt: "This photo" }));
-  main.replaceChildren(make("header", { className: "head like" }, link, make("h1", {}, "Photos like this one")), below);
+  stage.replaceChildren(make("header", { className: "head like" }, link, make("h1", {}, "Photos like this one")), below);
   await grid(below, (_, limit) => api.similar(id, limit, signal), {});
 }
 
-async function similarToSent(signal) {
+async function similarToSent(stage, signal) {
   if (!sent) return go({}, true);
   const below = make("div", {});
   const address = URL.createObjectURL(sent);
   signal.addEventListener("abort", () => URL.revokeObjectURL(address));
   const image = make("img", { src: address, alt: "The picture that you sent" });
   image.addEventListener("error", () => image.remove()); // HEIC, which most browsers cannot show
-  main.replaceChildren(make("header", { className: "head like" }, image, make("h1", {}, "Photos like yours")), below);
+  stage.replaceChildren(make("header", { className: "head like" }, image, make("h1", {}, "Photos like yours")), below);
   await grid(below, () => api.similarTo(sent, signal), {});
 }
 

@@ -150,9 +150,14 @@ function row(face, photo) {
 async function likeIt(panel, id) {
   const { photos } = await api.similar(id, LIKE_IT).catch(() => ({ photos: [] }));
   if (shown !== id || !photos.length) return;
-  const strip = photos.map((photo) =>
-    make("a", { href: address({ ...here(), photo: photo.id }), title: photo.name }, make("img", { src: `tiles/${photo.id}`, alt: photo.name, loading: "lazy" })),
-  );
+  const strip = photos.map((photo) => {
+    const there = { ...here(), photo: photo.id };
+    const step = (event) => {
+      event.preventDefault();
+      go(there, true); // so that Back leads out, however far one went
+    };
+    return make("a", { href: address(there), title: photo.name, onclick: step }, make("img", { src: `tiles/${photo.id}`, alt: photo.name, loading: "lazy" }));
+  });
   panel.append(
     make("section", {}, make("h3", {}, "Similar", make("a", { href: address({ view: "similar", id }) }, "all")), make("div", { className: "strip" }, strip)),
   );
