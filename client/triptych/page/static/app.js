@@ -10,7 +10,8 @@ import { how, showStatus } from "./status.js";
 import { opening, showPhoto } from "./viewer.js";
 
 const TYPING = 180; // ms of rest before a search
-const PATIENCE = 250;
+const PATIENCE = 250; // ms before what was shown gives way to what is being loaded
+const FRESH = 24; // photos that are indexed between two looks at the grid
 const main = document.getElementById("main");
 const search = document.getElementById("search");
 const viewer = document.getElementById("viewer");
@@ -60,13 +61,17 @@ async function all(stage, signal) {
   const line = make("p", { className: "quiet" });
   none.append(line);
   const load = (offset, limit) => api.photos({ offset, limit }, signal);
+  await grid(stage, load, { months: true, none });
+  let seen = null; // how many were done when the grid was drawn
   const stop = indexing.follow((state, ended) => {
-    const nothing = none.isConnected;
     line.textContent = state.running ? how(state) : "";
-    if ((ended && scrollY === 0 && !here().photo && !here().q) || (nothing && state.done >= 20)) grid(stage, load, { months: true, none }).catch(() => {});
+    seen ??= state.done;
+    const reading = scrollY > 0 || here().photo || stage.contains(document.activeElement);
+    if (reading || !(ended || (state.running && state.done >= seen + FRESH))) return;
+    seen = state.done;
+    grid(stage, load, { months: true, none }).catch(() => {}); // the next change tries again
   });
   signal.addEventListener("abort", stop);
-  await grid(stage, load, { months: true, none });
 }
 
 function results(stage, q, signal) {

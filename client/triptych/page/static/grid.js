@@ -26,7 +26,7 @@ export async function grid(place, load, { months = false, none }) {
     box.style.setProperty("--ratio", [1.5, 1, 0.75, 1.33, 1.78][(at * 7) % 5]);
     waiting.append(box);
   }
-  place.replaceChildren(waiting);
+  if (!place.querySelector(".tile, .empty")) place.replaceChildren(waiting);
   let rows = null;
   let title = null;
   let offset = 0;

@@ -10,9 +10,8 @@ export async function showStatus(place, signal, indexing) {
   const own = make("section", { className: "card" });
   const servers = make("div", { className: "servers" }, make("p", { className: "quiet" }, "Asking the servers…"));
   place.replaceChildren(make("div", { className: "status" }, make("header", { className: "head" }, make("h1", {}, "Status")), own, servers));
-  let library = null;
   const draw = async (state) => {
-    library = state.running && library ? library : await api.library();
+    const library = await api.library();
     if (!signal.aborted) own.replaceChildren(...libraryCard(library, state));
   };
   const stop = indexing.follow((state) => draw(state).catch((error) => own.replaceChildren(make("p", { className: "wrong" }, error.message))));
