@@ -50,6 +50,10 @@ def gateway(
         float, typer.Option(min=0.001, help="Seconds for a request to arrive, and again for its answer.")
     ] = _DEFAULTS.timeout,
     header: options.Header = None,
+    library: Annotated[
+        Path | None,
+        typer.Option(help="A library's file, to show its page, too, at /ui/.", show_default="no page"),
+    ] = None,
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
 ) -> None:
     """Answer photo servers (Immich's machine-learning API) and OpenAI-style embedding requests until Ctrl-C."""
@@ -75,6 +79,8 @@ def gateway(
         from triptych.gateway.app import build
         from triptych.gateway.certificate import Certificate
         from triptych.gateway.run import run
+        from triptych.page.guard import LOOPBACK
+        from triptych.page.settings import PageSettings
     except ModuleNotFoundError as error:
         raise CommandError(
             f"this command needs the gateway part, and {error.name} is not installed: pip install 'triptych[gateway]'"
@@ -84,4 +90,6 @@ def gateway(
         certificate = Certificate(tls_certificate, tls_key, tls_client_root)
     elif tls_certificate or tls_key or tls_client_root:
         raise CommandError("TLS needs --tls-certificate and --tls-key together; --tls-client-root goes with both")
-    run(build(settings), host, port, log_level, certificate)
+    if library is not None and host not in LOOPBACK and not settings.is_keyed:
+        raise CommandError("the page would show the photos to whoever reaches it; set --api-keys-file or --api-key, or bind to loopback")
+    run(build(settings, None if library is None else PageSettings(library)), host, port, log_level, certificate)

@@ -1,5 +1,7 @@
 """What every request passes first: its id, the API key, the limit of requests at a time; and the log and the meters behind it."""
 
+import base64
+import binascii
 import logging
 import re
 import time
@@ -14,6 +16,7 @@ from triptych.gateway.keys import Keys
 from triptych.gateway.meters import Meters
 from triptych.gateway.rate import Rates, network_of
 from triptych.gateway.refusals import Busy, TooOften, Unauthorised, headers_of, status_of
+from triptych.page.settings import ROOT, is_page
 
 OPEN = frozenset({"/", "/ping", "/health/live", "/health/ready"})
 """Paths that need no key: they tell nothing, and who asks them can often send none."""
@@ -67,8 +70,9 @@ class Front:
             )
         finally:
             seconds = time.perf_counter() - began
-            self._meters.answered(path if path in self._paths else "other", status, seconds)
-            level = logging.DEBUG if path in OPEN else logging.INFO
+            page = is_page(path)
+            self._meters.answered(path if path in self._paths else ROOT if page else "other", status, seconds)
+            level = logging.DEBUG if path in OPEN or (page and status < 400) else logging.INFO
             _log.log(
                 level,
                 "%s %s %d %.1f ms %s",
@@ -82,7 +86,7 @@ class Front:
     async def _admitted(self, path: str, headers: Headers, scope: Scope, receive: Receive, send: Send) -> None:
         caller = network_of(scope["client"][0]) if scope.get("client") else ""
         if self._keys is not None and path not in OPEN:
-            caller = self._check_key(self._keys, headers, caller)
+            caller = self._check_key(self._keys, headers, caller, basic=is_page(path))
         if path not in WORK or scope["method"] != "POST":
             await self._app(scope, receive, send)
             return
@@ -97,10 +101,14 @@ class Front:
             self._in_flight -= 1
             self._meters.in_flight.dec()
 
-    def _check_key(self, keys: Keys, headers: Headers, address: str) -> str:
-        """Whose key it is. Wrong ones count, too, for the address that they come from."""
+    def _check_key(self, keys: Keys, headers: Headers, address: str, *, basic: bool) -> str:
+        """Whose key it is; `basic`: a browser may send it, as the password of any user. Wrong ones count, too, for the address that they
+        come from."""
         scheme, _, token = headers.get("authorization", "").partition(" ")
-        given = token.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
+        if basic and scheme.lower() == "basic":
+            given = _password(token)
+        else:
+            given = token.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
         caller = keys.caller(given)
         if caller is None:
             self._check_rate(address)
@@ -112,10 +120,19 @@ class Front:
             raise TooOften(f"there were too many requests of yours; ask again in {seconds} s", seconds)
 
 
+def _password(token: str) -> str:
+    try:
+        return base64.b64decode(token, validate=True).decode("latin-1").partition(":")[2]
+    except binascii.Error:
+        return ""
+
+
 def refusal(path: str, error: TriptychError) -> ASGIApp:
     """The answer to what went wrong, in the words of the API that was asked."""
     status = status_of(error)
     headers = {"retry-after": str(error.seconds)} if isinstance(error, TooOften) else headers_of(status)
+    if status == 401 and is_page(path):
+        headers = {"www-authenticate": 'Basic realm="Triptych: the API key as password"'}
     if path.startswith("/v1/"):
         kind = "invalid_request_error" if status < 500 else "server_error"
         told = {"message": str(error), "type": kind, "param": None, "code": type(error).__name__}

@@ -21,6 +21,12 @@ class Unauthorised(Refused):
     status = 401
 
 
+class Forbidden(Refused):
+    """Who asks may not, whatever the key."""
+
+    status = 403
+
+
 class TooSlow(Refused):
     """The request did not arrive whole in time."""
 

@@ -2,7 +2,9 @@
 
 import ctypes
 import logging
+import socket
 import warnings
+from collections.abc import Callable
 
 import uvicorn
 from starlette.applications import Starlette
@@ -18,8 +20,15 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of glibc's mallopt
 _KEPT_BYTES, _LARGEST_MMAP = 128 << 20, 32 << 20
 
 
-def run(app: Starlette, host: str, port: int, log_level: str = "info", certificate: Certificate | None = None) -> None:
-    """Serve until a signal ends it; HTTPS with a `certificate`."""
+def run(
+    app: Starlette,
+    host: str,
+    port: int,
+    log_level: str = "info",
+    certificate: Certificate | None = None,
+    listening: Callable[[int], None] = lambda port: None,
+) -> None:
+    """Serve until a signal ends it; HTTPS with a `certificate`. `listening` is called with the port, once it does."""
     _keep_memory()
     warnings.simplefilter("ignore")  # Pillow's hold what strangers sent; each new one would be logged, and kept for ever
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=log_level.upper())
@@ -40,16 +49,22 @@ def run(app: Starlette, host: str, port: int, log_level: str = "info", certifica
         timeout_graceful_shutdown=STOP_SECONDS,
         **(certificate.options if certificate else {}),
     )
-    _Server(config, certificate).run()
+    _Server(config, certificate, listening).run()
 
 
 class _Server(uvicorn.Server):
-    """Looks once a second whether the certificate was renewed."""
+    """Tells when it listens, and looks once a second whether the certificate was renewed."""
 
-    def __init__(self, config: uvicorn.Config, certificate: Certificate | None) -> None:
+    def __init__(self, config: uvicorn.Config, certificate: Certificate | None, listening: Callable[[int], None]) -> None:
         super().__init__(config)
         config.load()
         self._renewal = Renewal(certificate, config.ssl) if certificate and config.ssl else None
+        self._listening = listening
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._listening(self.servers[0].sockets[0].getsockname()[1])
 
     async def on_tick(self, counter: int) -> bool:
         if self._renewal is not None and counter % 10 == 0:
