@@ -18,11 +18,13 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from triptych_server.configs.overrides import Overrides
 from triptych_server.engine.control import ControlApi
 from triptych_server.errors import EngineError
 from triptych_server.repository import Repository
-from triptych_server.repository_lock import FOLDER
+from triptych_server.repository_lock import FOLDER, LOCK
 
 START_SECONDS = 1800.0
 """How long a change waits for an engine that is starting: as long as an engine itself does."""
@@ -110,6 +112,18 @@ class EngineNote:
 def new_note(folder: Path) -> EngineNote:
     """A note in a repository's `folder`, whose lock is held; OSError where it cannot be written."""
     return EngineNote(folder / f"engine-{secrets.token_hex(4)}.json")
+
+
+def is_changing(file: Path) -> bool:
+    """Whether a change of models is changing the engine of this note over just now: it has marked it, and holds the repository."""
+    engine = _read(file)
+    if engine is None or not engine.stale:
+        return False
+    try:
+        with FileLock(file.parent / LOCK, timeout=0):
+            return False
+    except (Timeout, OSError):
+        return True
 
 
 def running_engines(repository: Repository, wait: float = START_SECONDS) -> FoundEngines:
