@@ -38,6 +38,7 @@ class Stubs:
     def __init__(self, triton: int) -> None:
         self._triton = triton
         self._known: dict[int, Stub] = {}
+        self.look()
 
     def look(self) -> Seen:
         """All as they are now; nothing when Triton itself has ended. An instance that was loaded anew counts by its last process."""
