@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -30,6 +31,7 @@ from triptych_server.engine.readiness import HealthApi, not_ready
 from triptych_server.engine.running import EngineNote, is_changing, new_note
 from triptych_server.engine.scratch import new_scratch, remove_stale_scratch
 from triptych_server.engine.servable import Servable, closure, find_servable, in_order, needs_of_all
+from triptych_server.engine.served_config import served_config
 from triptych_server.engine.shared_memory import new_prefix, remove_regions, remove_stale_regions
 from triptych_server.engine.start_watch import StartWatch
 from triptych_server.engine.triton import Triton, find_triton
@@ -160,8 +162,12 @@ class Engine:
         self.kill()
         self._end_triton()
         with self._unchanging():
+            if self._note:  # it may have been changed since
+                self.options = replace(self.options, profile=self._note.now().profile)
             self._servable = find_servable(self.options.repository)
             self._start_triton(self._triton, time.monotonic() + self.options.start_timeout)
+            if self._note:
+                self._note.serving(self.http_url, self.control_headers, self.options.profile, self._overrides)
 
     def kill(self) -> None:
         """End Triton at once; what it leaves is removed by `stop`."""
@@ -188,10 +194,9 @@ class Engine:
 
     def load(self, model: str, timeout: float) -> None:
         """Load a model that is not loaded, as the start did. EngineError when that fails."""
-        folder = self.options.repository.model(model)
-        config = profile_config(folder, self.options.profile)
-        applied = self._overrides.applied(config, folder / "1" / "model.onnx")
-        self.control.load(model, applied if applied != config else None, timeout)
+        profile = self._note.now().profile if self._note else self.options.profile
+        config = served_config(self.options.repository.model(model), profile, self._overrides, self.options.profile)
+        self.control.load(model, config, timeout)
 
     def is_changing(self) -> bool:
         """Whether a change of models is just loading and unloading them."""
