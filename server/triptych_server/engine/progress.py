@@ -6,8 +6,7 @@ Triton's own pending counts do not show what our models have taken over (they an
 
 import re
 import time
-from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 
 _DEMAND = ("triptych_waiting", "triptych_running", "nv_inference_pending_request_count")
@@ -17,23 +16,30 @@ _DONE = (
     "nv_inference_request_success",
     "nv_inference_request_failure",
 )
-_SAMPLE = re.compile(rf'^({"|".join((*_DEMAND, *_DONE))})\{{[^}}]*\bmodel="([^"]+)"[^}}]*\}} (\S+)', re.MULTILINE)
+_SAMPLE = re.compile(rf"^({'|'.join((*_DEMAND, *_DONE))})\{{([^}}]*)\}} (\S+)", re.MULTILINE)
+_LABEL = re.compile(r'(model|pid)="([^"]*)"')
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Of one model: the requests that wait or run now, and all that was ever done."""
+    """Of one model: the requests and batches that wait or run now, and all that was ever done."""
 
     demand: float
     done: float
 
 
-def loads(page: str) -> dict[str, Load]:
-    """From the text of a metrics page, by model."""
-    demand, done = Counter[str](), Counter[str]()
-    for name, model, value in _SAMPLE.findall(page):
-        (demand if name in _DEMAND else done)[model] += float(value)  # type: ignore[assignment]  # counters of floats
-    return {model: Load(demand[model], done[model]) for model in {*demand, *done}}
+def loads(page: str, living: Set[int]) -> dict[str, Load]:
+    """From the text of a metrics page, by model. What a process had that is not among the `living` stays on the page, and counts for
+    nothing."""
+    found: dict[str, Load] = {}
+    for name, text, value in _SAMPLE.findall(page):
+        labels = dict(_LABEL.findall(text))
+        if name in _DEMAND and "pid" in labels and int(labels["pid"]) not in living:
+            continue
+        before = found.get(labels["model"], Load(0.0, 0.0))
+        more = (float(value), 0.0) if name in _DEMAND else (0.0, float(value))
+        found[labels["model"]] = Load(before.demand + more[0], before.done + more[1])
+    return found
 
 
 class Progress:

@@ -115,7 +115,7 @@ class Watch:
             page = http_api.text(self._metrics_url, {}, _TIMEOUT)
         except OSError:
             return self._hung
-        standing = self._progress.standing(loads(page))
+        standing = self._progress.standing(loads(page, {stub.pid for stub in living}))
         self._hung = {model: seconds for model, seconds in standing.items() if seconds > self._limit(model, seconds, living)}
         return self._hung
 
