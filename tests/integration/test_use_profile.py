@@ -34,6 +34,9 @@ def engine(tmp_path_factory):
         (folder / "configs" / f"{profile}.pbtxt").write_text('name: "net"\n' + NETWORK.format(backend=backend, dim=dim))
     ensemble = f'platform: "ensemble"\n{TENSORS.format(dim=4)}\nensemble_scheduling {{ step [ {STEP} ] }}'
     add_model(repository, "through", ensemble, where="ensembles")
+    other = add_model(repository, "another", NETWORK.format(backend="onnxruntime", dim=4), runnable.doubler)  # loads before net
+    (other / "configs").mkdir()
+    (other / "configs" / "cuda.pbtxt").write_text('name: "another"\n' + NETWORK.format(backend="openvino", dim=4))
     with Engine(options(repository, tmp)) as running:
         yield running
 
@@ -74,9 +77,9 @@ class Asking:
                     self.errors.append(error)
 
 
-def backend(engine):
+def backend(engine, model="net"):
     with triton_grpc.InferenceServerClient(engine.grpc_url.removeprefix("grpc://")) as client:
-        return client.get_model_config("net").config.backend
+        return client.get_model_config(model).config.backend
 
 
 def noted(engine):
@@ -102,6 +105,7 @@ def test_a_profile_that_does_not_load_changes_nothing(engine):
         with pytest.raises(ConfigError, match="nonsense"):
             use_profile(engine.options.repository, "nonsense")
     assert asking.errors == []
+    assert backend(engine, "another") == "onnxruntime"
     assert (backend(engine), noted(engine)) == ("onnxruntime", ["cpu"])
 
 
