@@ -86,6 +86,7 @@ _STATUS: dict[type[TriptychError], int] = {
     errors.NotFound: 503,  # it was there a moment ago
     errors.Overloaded: 503,
     errors.ServerUnreachable: 503,
+    errors.ModelLost: 503,
     errors.DeadlineExceeded: 504,
 }
 

@@ -2,7 +2,7 @@
 
 import contextlib
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from triptych_server.engine.options import EngineOptions
 from triptych_server.errors import EngineError
@@ -15,6 +15,10 @@ class Ports:
     http: int
     grpc: int
     metrics: int
+
+    def wanted_by(self, options: EngineOptions) -> EngineOptions:
+        """These options, with these ports: for another Triton at the same addresses."""
+        return replace(options, http_port=self.http, grpc_port=self.grpc, metrics_port=self.metrics)
 
 
 def choose_ports(options: EngineOptions) -> Ports:

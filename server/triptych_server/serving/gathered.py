@@ -94,6 +94,7 @@ class GatheredModel(Generic[Item]):
             except Exception as error:  # the worker lives on; who has an answer already keeps it
                 for waiting in batch:
                     responses.send(waiting.request, responses.failure(error, self._instance.model))
+            self._intake.done()
 
     def _run(self, batch: Sequence[Waiting[Item]]) -> None:
         began = time.perf_counter()

@@ -38,7 +38,8 @@ class Intake(Generic[Item]):
     def __init__(self, instance: Instance) -> None:
         self._model, self._options = instance.model, QueueOptions.from_parameters(instance.parameters, instance.model)
         self._queue: RequestQueue[Item] = RequestQueue(self._options.max_waiting)
-        self._metrics = QueueMetrics(instance, self._queue.__len__)
+        self._busy: set[int] = set()  # threads that have a batch which is not answered yet
+        self._metrics = QueueMetrics(instance, self._queue.__len__, self._busy.__len__)
         self._workers: list[threading.Thread] = []
 
     def start(self, workers: int, work: Callable[[], None]) -> None:
@@ -65,8 +66,8 @@ class Intake(Generic[Item]):
             self._metrics.count(refused=len(refused))
 
     def next(self, most_rows: int = 1) -> list[Waiting[Item]] | None:
-        """Wait for the next batch; None when the model is being closed and nothing is left. Who has waited too long, or has gone, is
-        answered and left out, so it may be empty."""
+        """Wait for the next batch, after which `done` is to be called; None when the model is being closed and nothing is left. Who has
+        waited too long, or has gone, is answered and left out, so it may be empty."""
         taken = self._queue.take(most_rows)
         if taken is None:
             return None
@@ -77,7 +78,15 @@ class Intake(Generic[Item]):
         batch = [waiting for waiting in taken.batch if not self._has_gone(waiting, now)]
         if taken.expired:
             self._metrics.count(refused=len(taken.expired))
+        if batch:
+            self._busy.add(threading.get_ident())
+            self._metrics.touch()
         return batch
+
+    def done(self) -> None:
+        """This thread's batch is answered."""
+        self._busy.discard(threading.get_ident())
+        self._metrics.touch()
 
     def count(self, batch: Sequence[Waiting[Item]], seconds: float) -> None:
         """A batch has just been run, in this time."""

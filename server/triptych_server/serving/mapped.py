@@ -58,6 +58,7 @@ class MappedModel:
         while (taken := self._intake.next()) is not None:
             for waiting in taken:
                 self._respond(waiting)
+            self._intake.done()
 
     def _respond(self, waiting: Waiting[Arrays]) -> None:
         try:
