@@ -28,7 +28,7 @@ class Page:
     def __init__(self, settings: PageSettings, gateway: GatewaySettings, fleet: Fleet) -> None:
         self.settings, self.gateway = settings, gateway
         self.library = Library.open(settings.library)
-        self.tritons = Tritons(fleet, min(gateway.timeout, _ANSWER_SECONDS), gateway.headers, settings.metrics_urls)
+        self.tritons = Tritons(fleet, min(gateway.timeout, _ANSWER_SECONDS), gateway, settings)
         self.copies = Copies(self.library, Cache(settings.cache, settings.cache_bytes), gateway.max_pixels)
         self.indexing = IndexJob(self.library.file, self.tritons.client)
         self._desk = Workers("page", threads=8, waiting=128)
