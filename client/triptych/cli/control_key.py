@@ -2,12 +2,15 @@
 
 import ipaddress
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from triptych.cli.console import CommandError
 from triptych.endpoint import Endpoint
 
 VARIABLE = "TRIPTYCH_CONTROL_KEY"
+CONTROL_HEADERS = ("triptych-control", "triton-grpc-protocol-triptych-control")
+"""What `triptych serve` wants its control key in, over HTTP and over gRPC."""
 
 
 def given_key(file: Path | None) -> str | None:
@@ -33,6 +36,12 @@ def noted_key(url: str) -> str | None:
         return (state / "triptych" / "control" / str(endpoint.port)).read_text(encoding="ascii")
     except (OSError, UnicodeDecodeError):
         return None
+
+
+def noted_headers(urls: Iterable[str]) -> dict[str, dict[str, str]]:
+    """For each server whose key is noted, the headers that carry it."""
+    keys = {url: noted_key(url) for url in urls}
+    return {url: dict.fromkeys(CONTROL_HEADERS, key) for url, key in keys.items() if key}
 
 
 def _is_loopback(host: str) -> bool:

@@ -8,6 +8,7 @@ import typer
 
 from triptych.cli import options
 from triptych.cli.console import CommandError
+from triptych.cli.control_key import noted_headers
 from triptych.endpoint import DEFAULT_URL
 from triptych.gateway.settings import PORT, GatewaySettings
 from triptych.tls import TLS
@@ -92,4 +93,5 @@ def gateway(
         raise CommandError("TLS needs --tls-certificate and --tls-key together; --tls-client-root goes with both")
     if library is not None and host not in LOOPBACK and not settings.is_keyed:
         raise CommandError("the page would show the photos to whoever reaches it; set --api-keys or TRIPTYCH_API_KEY, or bind to loopback")
-    run(build(settings, None if library is None else PageSettings(library)), host, port, log_level, certificate)
+    page = None if library is None else PageSettings(library, control_headers=noted_headers(settings.tritons))
+    run(build(settings, page), host, port, log_level, certificate)

@@ -10,12 +10,10 @@ from rich.text import Text
 
 from triptych.cli import options
 from triptych.cli.console import err, fail, out
-from triptych.cli.control_key import given_key, noted_key
+from triptych.cli.control_key import CONTROL_HEADERS, given_key, noted_key
 from triptych.status import ModelStatus, ServerStatus
 
 ABSENT = "-"
-CONTROL_HEADERS = ("triptych-control", "triton-grpc-protocol-triptych-control")
-"""What `triptych serve` wants its control key in, over HTTP and over gRPC."""
 
 
 def status(

@@ -1,5 +1,6 @@
 """`triptych ui`: the page over a library, on this machine alone; with --serve it starts Triton, too."""
 
+import os
 import signal
 import webbrowser
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ import typer
 
 from triptych.cli import library_options, options
 from triptych.cli.console import CommandError, err
+from triptych.cli.control_key import noted_headers
 from triptych.cli.server_side import server_side
 from triptych.endpoint import DEFAULT_URL
 
@@ -36,7 +38,7 @@ def ui(
 ) -> None:
     """Look at a library: search, photos, people, status. The page is served to this machine alone, until Ctrl-C.
 
-    `triptych gateway --library FILE --api-keys KEYS` serves it to others.
+    `triptych gateway --library FILE --api-keys FILE` serves it to others.
     """
     if serve and triton:
         raise CommandError("--serve starts a Triton, and --triton names one that runs; give one of them")
@@ -65,8 +67,10 @@ def _show(
         raise CommandError(
             f"this command needs the parts gateway and library, and {error.name} is not installed: pip install 'triptych[gateway,library]'"
         ) from None
-    settings = GatewaySettings(tritons=tuple(tritons), headers=options.headers(header or []))
-    page = PageSettings(library, tuple(folders), metrics_urls={tritons[0]: metrics_url} if metrics_url else {})
+    key = os.environ.get("TRIPTYCH_API_KEY") or None  # against other users of this machine
+    settings = GatewaySettings(tritons=tuple(tritons), api_key=key, headers=options.headers(header or []))
+    metrics_urls = {tritons[0]: metrics_url} if metrics_url else {}
+    page = PageSettings(library, tuple(folders), metrics_urls=metrics_urls, control_headers=noted_headers(tritons))
 
     def listening(bound: int) -> None:
         address = f"http://{_HOST}:{bound}{ROOT}/"

@@ -11,7 +11,7 @@ from triptych.page.files import opened
 from triptych.page.renditions import Rendition
 from triptych.page.workers import Workers
 
-_MOST_THREADS = 8
+_MOST_THREADS = 4  # each may hold a photo of as many pixels as there may be
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,9 +70,7 @@ def check_host(headers: Headers) -> None:
     hosts = headers.getlist("host")
     name = urlsplit(f"//{hosts[0]}").hostname if len(hosts) == 1 and _parses(hosts[0]) else None
     if name not in LOOPBACK:
-        raise Forbidden(
-            "the page answers to localhost, 127.0.0.1 and [::1] only; to reach it by another name, start the gateway with --api-keys"
-        )
+        raise Forbidden("the page answers to localhost, 127.0.0.1 and [::1] only; to reach it by another name, give the gateway API keys")
 
 
 def check_site(method: str, headers: Headers) -> None:

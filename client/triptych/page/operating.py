@@ -62,6 +62,6 @@ async def status(request: Request) -> Response:
 
 def _told_status(page: Page, url: str) -> dict[str, Any]:
     try:
-        return {"url": url, **told.status(page.tritons.of(url).server_status(timeout=_STATUS_SECONDS))}
+        return {"url": url, **told.status(page.tritons.status(url, _STATUS_SECONDS))}
     except TriptychError as error:
         return {"url": url, "models": [], "ready": False, "note": None, "problems": [str(error)]}

@@ -16,6 +16,7 @@ from triptych.page.settings import PageSettings
 from triptych.page.tritons import Tritons
 from triptych.page.workers import Workers
 
+_ANSWER_SECONDS = 30.0  # of a Triton, at most: somebody is looking, and the program's end waits for it
 _LOOK_SECONDS = 0.2  # between two looks whether a Triton is ready
 _UPLOADS = 4  # pictures sent at a time
 T = TypeVar("T")
@@ -27,7 +28,7 @@ class Page:
     def __init__(self, settings: PageSettings, gateway: GatewaySettings, fleet: Fleet) -> None:
         self.settings, self.gateway = settings, gateway
         self.library = Library.open(settings.library)
-        self.tritons = Tritons(fleet, gateway.timeout, gateway.headers, settings.metrics_urls)
+        self.tritons = Tritons(fleet, min(gateway.timeout, _ANSWER_SECONDS), gateway, settings)
         self.copies = Copies(self.library, Cache(settings.cache, settings.cache_bytes), gateway.max_pixels)
         self.indexing = IndexJob(self.library.file, self.tritons.client)
         self._desk = Workers("page", threads=8, waiting=128)

@@ -30,7 +30,8 @@ def default_cache() -> Path:
 @dataclass(frozen=True, slots=True)
 class PageSettings:
     """`library`: its file, None for the user's own. `folders`: indexed when the page starts. `cache`: the folder of small copies, of
-    `cache_bytes` at most. `metrics_urls`: of Tritons (by their address) whose metrics are not on port 8002. Raises InvalidInput.
+    `cache_bytes` at most. `metrics_urls`: of Tritons (by their address) whose metrics are not on port 8002. `control_headers`: what
+    opens a Triton's list of models, which the status wants whole. Raises InvalidInput.
     """
 
     library: Path | None = None
@@ -38,6 +39,7 @@ class PageSettings:
     cache: Path = field(default_factory=default_cache)
     cache_bytes: int = 512 << 20  # about ten thousand photos
     metrics_urls: Mapping[str, str] = field(default_factory=dict)
+    control_headers: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         if not self.cache_bytes > 0:

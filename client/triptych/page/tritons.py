@@ -6,15 +6,18 @@ from collections.abc import Mapping
 from triptych.client import Client
 from triptych.gateway.fleet import Fleet
 from triptych.gateway.refusals import NotReady
+from triptych.gateway.settings import GatewaySettings
+from triptych.page.settings import PageSettings
+from triptych.status import ServerStatus
 
 
 class Tritons:
-    """One client for each Triton, made when it is first wanted; threads share them."""
+    """A client for each Triton, made when it is first wanted; threads share them."""
 
-    def __init__(self, fleet: Fleet, timeout: float, headers: Mapping[str, str], metrics_urls: Mapping[str, str]) -> None:
-        self._fleet, self._timeout, self._headers, self._metrics = fleet, timeout, headers, metrics_urls
+    def __init__(self, fleet: Fleet, timeout: float, gateway: GatewaySettings, page: PageSettings) -> None:
+        self._fleet, self._timeout, self._gateway, self._page = fleet, timeout, gateway, page
         self._lock = threading.Lock()
-        self._clients: dict[str, Client] = {}
+        self._clients: dict[tuple[str, bool], Client] = {}
 
     @property
     def urls(self) -> list[str]:
@@ -31,14 +34,19 @@ class Tritons:
         ready = self._fleet.ready
         if not ready:
             raise NotReady("no Triton is ready: " + "; ".join(f"{backend.url}: {backend.reason}" for backend in self._fleet.backends))
-        return self.of(min(ready, key=lambda backend: backend.pending).url)
+        return self._of(min(ready, key=lambda backend: backend.pending).url, {})
 
-    def of(self, url: str) -> Client:
-        """The client of one, ready or not."""
+    def status(self, url: str, timeout: float) -> ServerStatus:
+        """What every model of one is doing, be it ready or not; the key of its list is sent with this alone."""
+        return self._of(url, self._page.control_headers.get(url, {})).server_status(timeout=timeout)
+
+    def _of(self, url: str, more: Mapping[str, str]) -> Client:
         with self._lock:
-            if url not in self._clients:
-                self._clients[url] = Client(url, timeout=self._timeout, headers=self._headers, metrics_url=self._metrics.get(url))
-            return self._clients[url]
+            key = (url, bool(more))
+            if key not in self._clients:
+                headers, metrics = {**self._gateway.headers, **more}, self._page.metrics_urls.get(url)
+                self._clients[key] = Client(url, timeout=self._timeout, headers=headers, tls=self._gateway.tls, metrics_url=metrics)
+            return self._clients[key]
 
     def close(self) -> None:
         for client in self._clients.values():

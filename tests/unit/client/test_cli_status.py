@@ -8,7 +8,8 @@ import pytest
 import typer
 
 from triptych.cli import options
-from triptych.cli.status import CONTROL_HEADERS, status
+from triptych.cli.control_key import CONTROL_HEADERS
+from triptych.cli.status import status
 from triptych.status import NOT_LOADED, ModelStatus, ServerStatus
 from triptych_server.engine import command
 

@@ -7,6 +7,7 @@ from triptych.gateway.refusals import Forbidden, Refused
 from triptych.page.guard import check_host, check_site
 
 JSON = {"content-type": "application/json"}
+KEY = "open-sesame-and-keep-the-thieves-out"
 
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:3033", "127.0.0.1:3033", "[::1]:3033", "[::1]"])
@@ -105,13 +106,13 @@ def test_a_browser_at_the_root_is_shown_the_page(page):
 
 
 def test_with_a_key_any_name_will_do_and_a_browser_can_give_it(opened, free_port, photo):
-    with opened(f"127.0.0.1:{free_port}", api_key="sesame-of-the-page", base_url="http://photos.lan") as client:
+    with opened(f"127.0.0.1:{free_port}", api_key=KEY, base_url="http://photos.lan") as client:
         for path in ("/ui/", f"/ui/tiles/{photo}", "/ui/api/photos"):
             refused = client.get(path)
             assert refused.status_code == 401
             assert refused.headers["www-authenticate"].startswith("Basic ")
             assert client.get(path, auth=("anybody", "open")).status_code == 401
             assert client.get(path, headers={"authorization": "Basic !"}).status_code == 401
-            assert client.get(path, auth=("anybody", "sesame-of-the-page")).status_code == 200
-            assert client.get(path, headers={"authorization": "Bearer sesame-of-the-page"}).status_code == 200
-        assert client.get("/v1/models", auth=("anybody", "sesame-of-the-page")).status_code == 401  # of the page alone
+            assert client.get(path, auth=("anybody", KEY)).status_code == 200
+            assert client.get(path, headers={"authorization": f"Bearer {KEY}"}).status_code == 200
+        assert client.get("/v1/models", auth=("anybody", KEY)).status_code == 401  # of the page alone

@@ -23,7 +23,11 @@ async function ask(path, options) {
 
 const get = (path, signal) => ask(`api/${path}`, { signal });
 const send = (method, path, body) =>
-  ask(`api/${path}`, { method, headers: { "content-type": "application/json" }, body: body === undefined ? undefined : JSON.stringify(body) });
+  ask(`api/${path}`, {
+    method,
+    headers: { "content-type": "application/json" },
+    body: body === undefined ? undefined : JSON.stringify(body),
+  });
 
 export const api = {
   library: () => get("library"),

@@ -40,7 +40,8 @@ async function show() {
     render(place, stage, signal).then(enter, (error) => {
       if (error.name === "AbortError" || signal.aborted) return;
       enter();
-      if (error.status === 404) return stage.replaceChildren(empty("Not there", "Perhaps it was joined with somebody else, or its photos are gone."));
+      if (error.status === 404)
+        return stage.replaceChildren(empty("Not there", "Perhaps it was joined with somebody else, or its photos are gone."));
       const again = make("button", { type: "button", onclick: () => ((shown = null), show()) }, "Try again");
       stage.replaceChildren(empty("That did not work", error.message, again));
     });

@@ -13,7 +13,12 @@ export function make(tag, attributes = {}, ...children) {
 }
 
 export function empty(title, ...more) {
-  return make("div", { className: "empty" }, make("h2", {}, title), ...more.map((line) => (typeof line === "string" ? make("p", {}, line) : line)));
+  return make(
+    "div",
+    { className: "empty" },
+    make("h2", {}, title),
+    ...more.map((line) => (typeof line === "string" ? make("p", {}, line) : line)),
+  );
 }
 
 export function count(number, one, many = `${one}s`) {

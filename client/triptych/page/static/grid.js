@@ -10,7 +10,15 @@ const WIDEST = 2.2;
 export function tile(photo, score) {
   const ratio = Math.min(WIDEST, Math.max(NARROWEST, photo.width / photo.height));
   const image = make("img", { src: `tiles/${photo.id}`, alt: photo.name, loading: "lazy", decoding: "async" });
-  const link = make("a", { className: "tile", href: address({ ...here(), photo: photo.id }), title: score === undefined ? photo.name : `${photo.name} · ${score.toFixed(3)}` }, image);
+  const link = make(
+    "a",
+    {
+      className: "tile",
+      href: address({ ...here(), photo: photo.id }),
+      title: score === undefined ? photo.name : `${photo.name} · ${score.toFixed(3)}`,
+    },
+    image,
+  );
   image.addEventListener("load", () => link.classList.add("there"));
   image.addEventListener("error", () => link.classList.add("gone"));
   link.dataset.item = photo.id;
@@ -55,20 +63,23 @@ export async function grid(place, load, { months = false, none }) {
   add(first.photos);
   if (!first.more) return;
   let busy = false;
-  const watch = new IntersectionObserver(async ([seen]) => {
-    if (!seen.isIntersecting || busy || !place.isConnected) return;
-    busy = true;
-    try {
-      const next = await load(offset, PAGE);
-      add(next.photos);
-      watch.unobserve(end);
-      if (next.more) watch.observe(end); // looks again, for the end may still be in sight
-    } catch (error) {
-      if (error.name !== "AbortError") end.textContent = error.message;
-    } finally {
-      busy = false;
-    }
-  }, { rootMargin: "1200px" });
+  const watch = new IntersectionObserver(
+    async ([seen]) => {
+      if (!seen.isIntersecting || busy || !place.isConnected) return;
+      busy = true;
+      try {
+        const next = await load(offset, PAGE);
+        add(next.photos);
+        watch.unobserve(end);
+        if (next.more) watch.observe(end); // looks again, for the end may still be in sight
+      } catch (error) {
+        if (error.name !== "AbortError") end.textContent = error.message;
+      } finally {
+        busy = false;
+      }
+    },
+    { rootMargin: "1200px" },
+  );
   watch.observe(end);
 }
 

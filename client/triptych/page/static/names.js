@@ -14,10 +14,18 @@ export function question(title, children, answers) {
   return new Promise((resolve) => {
     let answer = null;
     const buttons = answers.map(([text, value], at) =>
-      make("button", { type: "button", className: at || value === null ? "" : "main", onclick: () => ((answer = value), dialog.close()) }, text),
+      make(
+        "button",
+        { type: "button", className: at || value === null ? "" : "main", onclick: () => ((answer = value), dialog.close()) },
+        text,
+      ),
     );
     const choose = (value) => ((answer = value), dialog.close());
-    dialog.append(make("h2", {}, title), ...(typeof children === "function" ? children(choose) : children), make("div", { className: "answers" }, buttons));
+    dialog.append(
+      make("h2", {}, title),
+      ...(typeof children === "function" ? children(choose) : children),
+      make("div", { className: "answers" }, buttons),
+    );
     dialog.addEventListener("close", () => {
       dialog.remove();
       resolve(answer);
@@ -36,10 +44,14 @@ export async function giveName(person, text) {
     const other = name && people.find((one) => one.id !== person.id && one.name?.toLocaleLowerCase() === name.toLocaleLowerCase());
     if (!other) return await api.name(person.id, name);
     const faces = make("div", { className: "pair" }, cover(person), cover(other));
-    const same = await question(`Is this the same ${other.name}?`, [faces, make("p", {}, `There is ${other.name} already, on ${count(other.photos, "photo")}.`)], [
-      ["Yes, join the two", true],
-      ["No", false],
-    ]);
+    const same = await question(
+      `Is this the same ${other.name}?`,
+      [faces, make("p", {}, `There is ${other.name} already, on ${count(other.photos, "photo")}.`)],
+      [
+        ["Yes, join the two", true],
+        ["No", false],
+      ],
+    );
     return same ? await api.merge(other.id, [person.id]) : null;
   } catch (error) {
     notice(error.message, true);

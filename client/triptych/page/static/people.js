@@ -17,7 +17,16 @@ export async function showPeople(place) {
   const list = make("div", { className: "people" });
   const named = people.filter((person) => person.name).length;
   place.replaceChildren(
-    make("header", { className: "head" }, make("h1", {}, "People"), make("p", { className: "quiet" }, `${people.length.toLocaleString()}, ${named ? `${named.toLocaleString()} with a name` : "none with a name yet"}`)),
+    make(
+      "header",
+      { className: "head" },
+      make("h1", {}, "People"),
+      make(
+        "p",
+        { className: "quiet" },
+        `${people.length.toLocaleString()}, ${named ? `${named.toLocaleString()} with a name` : "none with a name yet"}`,
+      ),
+    ),
     list,
   );
   const end = make("div", { className: "end" });
@@ -43,7 +52,15 @@ function somebody(person, act) {
 export async function showPerson(place, id, q, signal) {
   const person = await api.person(id);
   const below = make("div", {});
-  const input = make("input", { className: "name", value: person.name ?? "", placeholder: "Who is this?", ariaLabel: "Name", autocomplete: "off", maxLength: 200, spellcheck: false });
+  const input = make("input", {
+    className: "name",
+    value: person.name ?? "",
+    placeholder: "Who is this?",
+    ariaLabel: "Name",
+    autocomplete: "off",
+    maxLength: 200,
+    spellcheck: false,
+  });
   const form = make("form", { className: "naming" }, input, make("button", { className: "main", hidden: true }, "Save"));
   const save = form.lastChild;
   input.addEventListener("input", () => (save.hidden = input.value.trim() === (person.name ?? "")));
@@ -79,7 +96,12 @@ export async function showPerson(place, id, q, signal) {
       { className: "person" },
       cover(person, false),
       make("div", {}, form, make("p", { className: "quiet" }, `${count(person.photos, "photo")}, ${count(person.faces, "face")}`)),
-      make("div", { className: "tools" }, make("div", { className: "tabs", role: "group", ariaLabel: "Show" }, tabs), make("button", { type: "button", onclick: () => merge(person) }, "Same as…")),
+      make(
+        "div",
+        { className: "tools" },
+        make("div", { className: "tabs", role: "group", ariaLabel: "Show" }, tabs),
+        make("button", { type: "button", onclick: () => merge(person) }, "Same as…"),
+      ),
     ),
     below,
   );
@@ -92,7 +114,14 @@ async function merge(person) {
     if (!others.length) return notice("There is nobody else yet.");
     const other = await question(
       `Who is ${label(person)}, too?`,
-      (choose) => [make("p", { className: "quiet" }, "All faces of both become one person's."), make("div", { className: "people small" }, others.slice(0, AT_ONCE).map((one) => somebody(one, () => choose(one))))],
+      (choose) => [
+        make("p", { className: "quiet" }, "All faces of both become one person's."),
+        make(
+          "div",
+          { className: "people small" },
+          others.slice(0, AT_ONCE).map((one) => somebody(one, () => choose(one))),
+        ),
+      ],
       [["Cancel", null]],
     );
     if (!other) return;
@@ -109,7 +138,11 @@ async function merge(person) {
 function showFaces(place, person) {
   const chosen = new Set();
   const split = make("button", { type: "button", className: "main", disabled: true }, "These are somebody else");
-  const halve = make("button", { type: "button", title: "Move the smaller of the two groups that these faces form" }, "Find two people in these");
+  const halve = make(
+    "button",
+    { type: "button", title: "Move the smaller of the two groups that these faces form" },
+    "Find two people in these",
+  );
   const apart = async (faces) => {
     try {
       const other = await api.split(person.id, faces);
@@ -122,7 +155,11 @@ function showFaces(place, person) {
   split.addEventListener("click", () => apart([...chosen]));
   halve.addEventListener("click", () => apart(null));
   const cells = person.shown.map((face) => {
-    const cell = make("button", { type: "button", className: "cell", ariaPressed: "false", ariaLabel: `Face ${face.id}` }, make("img", { src: `photos/${face.photo}/faces/${face.id}`, alt: "", loading: "lazy" }));
+    const cell = make(
+      "button",
+      { type: "button", className: "cell", ariaPressed: "false", ariaLabel: `Face ${face.id}` },
+      make("img", { src: `photos/${face.photo}/faces/${face.id}`, alt: "", loading: "lazy" }),
+    );
     cell.dataset.item = face.id;
     cell.addEventListener("click", () => {
       if (!chosen.delete(face.id)) chosen.add(face.id);
@@ -131,5 +168,8 @@ function showFaces(place, person) {
     });
     return cell;
   });
-  place.replaceChildren(make("div", { className: "acts" }, make("p", { className: "quiet" }, "Choose faces that are not this person."), split, halve), make("div", { className: "faces" }, cells));
+  place.replaceChildren(
+    make("div", { className: "acts" }, make("p", { className: "quiet" }, "Choose faces that are not this person."), split, halve),
+    make("div", { className: "faces" }, cells),
+  );
 }

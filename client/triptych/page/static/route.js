@@ -1,4 +1,5 @@
-// Where one is, as the part of the address behind #: /, /similar/12, /people, /people/3, /status; with ?q= a search, with &photo= one photo on top.
+// Where one is, as the part of the address behind #: /, /similar/12, /people, /people/3, /status;
+// with ?q= a search, with &photo= one photo on top.
 
 export function here() {
   const [path, query = ""] = location.hash.replace(/^#\/?/, "").split("?");
