@@ -21,6 +21,7 @@ from tests.support.serving import add_model, empty_repository, options
 from triptych_server.engine import Engine, healing
 from triptych_server.engine.healing import Healing
 from triptych_server.engine.readiness import HealthApi
+from triptych_server.engine.sidecar import Sidecar
 from triptych_server.engine.watch import Patience
 from triptych_server.errors import EngineError
 
@@ -172,6 +173,18 @@ def test_a_lost_model_is_loaded_again_but_not_one_that_rests(engine, healer):
     engine.wanted.wake("net")
     steps_until(healer, lambda: healer.heals.total("net") and ready(engine))
     assert heals(healer) == ['triptych_heals_total{model="net",reason="lost"} 1']
+    assert ask(engine, "net", 5) == [[10, 10, 10, 10]]
+
+
+def test_a_triton_of_somebody_elses_is_healed_by_model_control_or_given_up(engine):
+    telling = Sidecar(engine.control, engine.metrics_url)
+    healing = Sidecar(engine.control, engine.metrics_url, heal=True)
+    for sidecar in (telling, healing):
+        sidecar.step()
+    engine.control.unload("net")
+    with pytest.raises(EngineError, match=r"is to be started anew: net .lost.: it was loaded, and is not any more"):
+        steps_until(telling, lambda: False)
+    steps_until(healing, lambda: healing.heals.total("net") and ready(engine))
     assert ask(engine, "net", 5) == [[10, 10, 10, 10]]
 
 

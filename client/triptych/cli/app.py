@@ -6,7 +6,24 @@ from typing import Annotated
 
 import typer
 
-from triptych.cli import bench, configs, doctor, embed, faces, gateway, index, models, people, search, serve, similar, status, tune, ui
+from triptych.cli import (
+    bench,
+    configs,
+    doctor,
+    embed,
+    faces,
+    gateway,
+    index,
+    models,
+    people,
+    search,
+    serve,
+    similar,
+    status,
+    tune,
+    ui,
+    watch,
+)
 from triptych.cli.console import fail
 from triptych.errors import TriptychError
 
@@ -25,6 +42,7 @@ def build() -> typer.Typer:
     app.command()(gateway.gateway)
     app.command()(ui.ui)
     app.command()(status.status)
+    app.command()(watch.watch)
     app.command()(doctor.doctor)
     app.command()(embed.embed)
     app.command()(index.index)

@@ -46,6 +46,10 @@ class Models:
         return there and not lacking and (served.photo or self.clip is None or self.faces is None)
 
 
+class _Forgotten(ModelLost):
+    """The backend is well again; only this request is not."""
+
+
 class Fleet:
     """The backends, watched while `running` is entered. `lost` is called with the URL for each request that one lost or turned away."""
 
@@ -109,7 +113,7 @@ class Fleet:
             try:
                 return await _asked(backend, question)
             except (ServerUnreachable, ModelLost, Overloaded) as error:
-                if not isinstance(error, Overloaded):
+                if not isinstance(error, Overloaded | _Forgotten):
                     backend.lost(str(error))
                 failure = error
                 self._lost(backend.url)
@@ -141,7 +145,7 @@ class Fleet:
 
 
 async def _asked(backend: Backend, question: Callable[[AsyncClient], Awaitable[T]]) -> T:
-    """The answer; ModelLost when the backend was lost and healed meanwhile, and does not answer what it was asked before."""
+    """The answer; _Forgotten when the backend was lost and healed meanwhile, and does not answer what it was asked before."""
     replaced = asyncio.ensure_future(backend.replaced.wait())
     answer = asyncio.ensure_future(question(backend.client))
     try:
@@ -149,7 +153,7 @@ async def _asked(backend: Backend, question: Callable[[AsyncClient], Awaitable[T
         if not answer.done():
             await asyncio.wait({answer}, timeout=LATE_SECONDS)
         if not answer.done():
-            raise ModelLost("the server was healed, and has forgotten this request")
+            raise _Forgotten("the server was healed, and has forgotten this request")
         return answer.result()
     finally:
         replaced.cancel()

@@ -93,7 +93,7 @@ _STATUS: dict[type[TriptychError], int] = {
 
 def status_of(error: TriptychError) -> int:
     """The HTTP status that an error is answered with."""
-    return error.status if isinstance(error, Refused) else _STATUS.get(type(error), 502)
+    return error.status if isinstance(error, Refused) else next((_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS), 502)
 
 
 def headers_of(status: int) -> dict[str, str]:

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import pytest
 
 from tests.unit.client.scripted_server import Reply, Script, grpc_server
-from triptych.errors import InvalidInput, Overloaded
+from triptych.errors import InvalidInput, ModelLost, Overloaded
 from triptych.gateway.backend import LOOK_SECONDS
 from triptych.gateway.fleet import Fleet, Models
 from triptych.gateway.refusals import NotReady, NotServed
@@ -112,3 +112,37 @@ async def test_nobody_is_ready(free_port):
         await asyncio.sleep(0.3)
         with pytest.raises(NotReady, match=f"127.0.0.1:{free_port}"):
             await text(alone)
+
+
+DIED = "Stub process 'clip_textual_0_0' is not healthy."
+
+
+async def test_what_died_with_a_process_is_asked_again_once_the_only_triton_is_healed():
+    one = script()
+    async with fleet(one) as only:
+        one.replies = [Reply("INTERNAL", DIED)]
+        await text(only)
+        assert asked(one) == 1 + WARM + 1
+
+
+async def test_what_kills_a_process_again_is_told():
+    one = script()
+    async with fleet(one) as only:
+        one.replies = [Reply("INTERNAL", DIED), *[Reply()] * WARM, Reply("INTERNAL", DIED)]
+        with pytest.raises(ModelLost, match="not healthy"):
+            await text(only)
+        assert asked(one) == 1 + WARM + 1
+
+
+async def test_what_is_not_answered_by_a_triton_that_was_healed_meanwhile_is_asked_again(monkeypatch):
+    """The request waited in a process that died: nobody answers it, and its time limit is far."""
+    monkeypatch.setattr("triptych.gateway.fleet.LATE_SECONDS", 0.1)
+    one = script()
+    async with fleet(one) as only:
+        one.replies = [Reply(delay=5)]
+        asking = asyncio.create_task(text(only))
+        while asked(one) < 1:
+            await asyncio.sleep(0.01)
+        only.backends[0].lost("its models are not ready")
+        await asking
+        assert asked(one) == 1 + WARM + 1
