@@ -1,7 +1,6 @@
 """What a server holds of the machine at a moment: memory and open files of each of its processes, and its shared memory."""
 
 import contextlib
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,5 +51,5 @@ def region_bytes(pid: int, shm: Path = SHM) -> dict[str, int]:
         for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
             path = line.rpartition(" ")[2]
             if path.startswith(f"{shm}/") and path not in found and Path(path).exists():
-                found[path] = os.stat(path).st_blocks * 512
+                found[path] = Path(path).stat().st_blocks * 512
     return found

@@ -1,7 +1,7 @@
-"""`python -m loadtest.overload`: what happens when five times as much is asked as the server can do, and whether searches stay quick meanwhile.
+"""`python -m loadtest.overload`: five times as much is asked as the server can do; and do searches stay quick beside photos?
 
-A CLIP of ViT-B/32's size in the `openvino` profile, photos of 1440 px. Capacity is measured first, with callers that wait for their answers;
-then photos come at random moments (Poisson), whether or not others are answered.
+A CLIP of ViT-B/32's size in the `openvino` profile, photos of 1440 px. Capacity is measured first, by callers that wait for their answers; then
+photos come at random moments (Poisson), whether or not others are answered.
 """
 
 import argparse
@@ -35,46 +35,54 @@ Send = Callable[[], Awaitable[Reply]]
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """One load. Latencies in ms, rates per second; the CPU shares are parts of all cores' time."""
+class Times:
+    """Latencies in ms; nan where there are none."""
 
-    what: str
-    offered: float
-    goodput: float
-    fates: dict[str, int]
     p50: float
     p95: float
     longest: float
-    refused_p95: float
-    refused_longest: float
+
+    @classmethod
+    def of(cls, replies: Sequence[Reply], fate: Fate) -> "Times":
+        """Of the replies of one fate."""
+        values = [1e3 * reply.seconds for reply in replies if reply.fate is fate]
+        p50, p95, longest = np.quantile(values, (0.5, 0.95, 1)).tolist() if values else [float("nan")] * 3
+        return cls(p50, p95, longest)
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What a load took: parts of all cores' time by the client and by unrelated processes, CPU milliseconds a second by role, and
+    memory and shared memory (MB) before and after."""
+
     client_share: float
     others_share: float
     cpu_ms: dict[str, float]
     memory_mb: tuple[float, float]
     shared_mb: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One load: rates per second, and what became of its requests."""
+
+    what: str
+    offered: float
+    goodput: float
+    fates: dict[str, int]
+    answered: Times
+    refused: Times
+    use: Use
     said: tuple[str, ...]
 
     @classmethod
     def of(cls, what: str, replies: Sequence[Reply], seconds: float, meter: "Meter") -> "Seen":
         """From all replies of a load that was offered for so many seconds."""
-        answered = [1e3 * reply.seconds for reply in replies if reply.fate is Fate.ANSWERED]
-        refused = [1e3 * reply.seconds for reply in replies if reply.fate is Fate.REFUSED]
         fates = Counter(reply.fate.value for reply in replies)
-        said = {reply.said for reply in replies if reply.fate not in (Fate.ANSWERED, Fate.LOST)}
-        return cls(
-            what,
-            len(replies) / seconds,
-            len(answered) / meter.wall,
-            dict(fates),
-            *(_quantile(answered, part) for part in (0.5, 0.95, 1)),
-            *(_quantile(refused, part) for part in (0.95, 1)),
-            *meter.figures(),
-            tuple(sorted(said))[:4],
-        )
-
-
-def _quantile(values: Sequence[float], part: float) -> float:
-    return float(np.quantile(values, part)) if values else float("nan")
+        said = {reply.said for reply in replies if reply.said}
+        times = Times.of(replies, Fate.ANSWERED), Times.of(replies, Fate.REFUSED)
+        goodput = fates[Fate.ANSWERED] / meter.wall
+        return cls(what, len(replies) / seconds, goodput, dict(fates), *times, meter.use(), tuple(sorted(said))[:4])
 
 
 class Meter:
@@ -94,16 +102,14 @@ class Meter:
         self.wall = self._used.wall
         self._after = Footprint.read(self._pid)
 
-    def figures(self) -> tuple[float, float, dict[str, float], tuple[float, float], tuple[float, float]]:
-        """Shares of the client and of other processes, CPU seconds of each role in a second, memory and shared memory before and after."""
-        cores = usable_cores()
+    def use(self) -> Use:
+        """Once the block has ended."""
+        cores, moments = usable_cores(), (self._before, self._after)
         client = self._client / cores / self.wall
-        moments = (self._before, self._after)
-        memory = [sum(moment.memory.values()) / 1e6 for moment in moments]
-        shared = [moment.shared / 1e6 for moment in moments]
+        memory, shared = ([sum(moment.memory.values()) / 1e6 for moment in moments], [moment.shared / 1e6 for moment in moments])
         rates = {role: round(1e3 * spent / self.wall, 1) for role, spent in self._used.seconds.items()}
         others = max(0.0, self._used.others_share(cores) - client)
-        return client, others, rates, (memory[0], memory[1]), (shared[0], shared[1])
+        return Use(client, others, rates, (memory[0], memory[1]), (shared[0], shared[1]))
 
 
 async def closed(send: Send, in_flight: int, seconds: float) -> list[Reply]:
@@ -203,14 +209,14 @@ def print_seen(console: Console, found: Sequence[Seen]) -> None:
         table.add_column(title, justify="right")
     for seen in found:
         bad = sum(count for fate, count in seen.fates.items() if fate not in (Fate.ANSWERED, Fate.REFUSED))
-        times = (f"{value:.0f}" for value in (seen.p50, seen.p95, seen.longest))
-        refused = (str(seen.fates.get(Fate.REFUSED, 0)), f"{seen.refused_p95:.0f}", f"{seen.refused_longest:.0f}")
-        shares = (f"{seen.client_share:.0%}", f"{seen.others_share:.0%}")
-        memory = ("{:.0f} to {:.0f}".format(*seen.memory_mb), "{:.1f} to {:.1f}".format(*seen.shared_mb))
+        times = (f"{value:.0f}" for value in (seen.answered.p50, seen.answered.p95, seen.answered.longest))
+        refused = (str(seen.fates.get(Fate.REFUSED, 0)), f"{seen.refused.p95:.0f}", f"{seen.refused.longest:.0f}")
+        shares = (f"{seen.use.client_share:.0%}", f"{seen.use.others_share:.0%}")
+        memory = ("{:.0f} to {:.0f}".format(*seen.use.memory_mb), "{:.1f} to {:.1f}".format(*seen.use.shared_mb))
         table.add_row(seen.what, f"{seen.offered:.1f}", f"{seen.goodput:.1f}", *times, *refused, str(bad), *shares, *memory)
     console.print(table)
     for seen in found:
-        console.print(seen.what, seen.cpu_ms, *seen.said, sep="\n  ", highlight=False)
+        console.print(seen.what, seen.use.cpu_ms, *seen.said, sep="\n  ", highlight=False)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Requests to Triton made up in advance, so that a sender costs little: question -> one gRPC call -> what became of it and how long it took."""
+"""Requests to Triton made up in advance, so that sending costs little: question -> one gRPC call -> what became of it, and when."""
 
 import time
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from enum import StrEnum
 from types import TracebackType
 from typing import Any, Self
 
-import grpc
+import grpc  # type: ignore[import-untyped]
 import numpy as np
 from numpy.typing import NDArray
 from tritonclient.grpc import InferInput, InferRequestedOutput, InferResult, service_pb2
@@ -16,7 +16,7 @@ from tritonclient.grpc._utils import _get_inference_request
 METHOD = "/inference.GRPCInferenceService/ModelInfer"
 LONGEST_MESSAGE = 1 << 30
 REFUSALS = ("requests waiting already", "timeout expired", "is busy")
-"""What our queues say when they are full, or a request has waited too long; any other UNAVAILABLE is a server or model that is not there."""
+"""What our queues say when they are full or somebody waited too long; any other UNAVAILABLE is a server or model that is not there."""
 
 
 class Fate(StrEnum):

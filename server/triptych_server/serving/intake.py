@@ -12,6 +12,7 @@ import triton_python_backend_utils as pb_utils
 
 from triptych_server.errors import OverloadedError
 from triptych_server.serving import responses
+from triptych_server.serving.backpressure import Fed, Fullness, backpressure_folder
 from triptych_server.serving.instance import Instance
 from triptych_server.serving.queue_metrics import QueueMetrics
 from triptych_server.serving.queue_options import QueueOptions
@@ -19,6 +20,8 @@ from triptych_server.serving.request_queue import BULK, URGENT, Item, RequestQue
 
 PRIORITY = "triptych_priority"
 """The request parameter by which clients give a priority: Triton shows its own to nobody, but hands parameters to every step."""
+BATCHES_AHEAD = 2
+"""So many full batches waiting are enough: the runtime has its next one at once, and the one after that is being made."""
 CANCELLED_AFTER_SECONDS = 0.1
 """Who has waited less is not asked whether he has gone: each question is a round trip to the server, while the runtime idles."""
 
@@ -39,6 +42,10 @@ class Intake(Generic[Item]):
         self._model, self._options = instance.model, QueueOptions.from_parameters(instance.parameters, instance.model)
         self._queue: RequestQueue[Item] = RequestQueue(self._options.max_waiting)
         self._metrics = QueueMetrics(instance, self._queue.__len__)
+        self._enough = min(self._options.max_waiting, BATCHES_AHEAD * max(1, instance.max_batch_size))
+        self._fullness = Fullness(self._model, backpressure_folder())
+        self._showing = threading.Lock()
+        self._fed = Fed(self._options.feeds, backpressure_folder())
         self._workers: list[threading.Thread] = []
 
     def start(self, workers: int, work: Callable[[], None]) -> None:
@@ -58,6 +65,7 @@ class Intake(Generic[Item]):
             except Exception as error:
                 responses.send(request, responses.failure(error, self._model))
         refused = self._queue.put(arrived)
+        self._show()
         for waiting in refused:
             full = OverloadedError(f"{self._model} has {self._options.max_waiting} requests waiting already; ask again later")
             responses.send(waiting.request, responses.failure(full, self._model))
@@ -65,9 +73,11 @@ class Intake(Generic[Item]):
             self._metrics.count(refused=len(refused))
 
     def next(self, most_rows: int = 1) -> list[Waiting[Item]] | None:
-        """Wait for the next batch; None when the model is being closed and nothing is left. Who has waited too long, or has gone, is
-        answered and left out, so it may be empty."""
+        """Wait while those that this model feeds have enough, then for the next batch; None when the model is being closed and nothing
+        is left. Who has waited too long, or has gone, is answered and left out, so it may be empty."""
+        self._fed.wait()
         taken = self._queue.take(most_rows)
+        self._show()
         if taken is None:
             return None
         now = time.monotonic()
@@ -95,7 +105,12 @@ class Intake(Generic[Item]):
         self._queue.close()
         for worker in self._workers:
             worker.join()
+        self._fullness.close()
         self._metrics.close()
+
+    def _show(self) -> None:
+        with self._showing:  # whoever is last has seen all changes
+            self._fullness.show(full=len(self._queue) >= self._enough)
 
     def _waiting(self, request: pb_utils.InferenceRequest, found: Read[Item]) -> Waiting[Item]:
         now, limit = time.monotonic(), float(self._options.max_wait_seconds)

@@ -51,7 +51,7 @@ def test_control_apis_are_closed_with_a_key_when_others_can_reach_it():
 
 
 def test_stubs_find_this_python_and_nothing_else():
-    environment = triton_environment(find_triton(), "cpu", {"PATH": "/bin", "PYTHONPATH": "/elsewhere", "HOME": "/home/x"})
+    environment = triton_environment(find_triton(), "cpu", Path("/b"), {"PATH": "/bin", "PYTHONPATH": "/elsewhere", "HOME": "/home/x"})
     first = Path(environment["PATH"].split(":")[0])
     assert (first / "python3").exists()
     assert "PYTHONPATH" not in environment
