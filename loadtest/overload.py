@@ -1,7 +1,7 @@
 """`python -m loadtest.overload`: five times as much is asked as the server can do; and do searches stay quick beside photos?
 
-A CLIP of ViT-B/32's size in the `openvino` profile, photos of 1440 px. Capacity is measured first, by callers that wait for their answers; then
-photos come at random moments (Poisson), whether or not others are answered.
+A CLIP of ViT-B/32's size in the `openvino` profile, photos of 1440 px. Capacity is measured first, by callers that wait for their
+answers; then photos come at random moments (Poisson), whether or not others are answered.
 """
 
 import argparse
