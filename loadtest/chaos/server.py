@@ -128,6 +128,14 @@ class Server:
                 raise RuntimeError(f"the server did not end within {STOP_SECONDS:.0f} s of SIGTERM") from None
         return time.monotonic() - began
 
+    def kill(self) -> None:
+        """SIGKILL, for all of it."""
+        for process in reversed(self.processes()):
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+        if self._process is not None:
+            self._process.wait()
+
     def left_behind(self) -> list[str]:
         """Once it has ended: processes and shared-memory regions of it that are still there. File systems of its own end with it."""
         found = [f"process {process.pid}" for process in self._seen.values() if process.is_running() and _name(process) != "zombie"]

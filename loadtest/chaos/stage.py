@@ -11,6 +11,8 @@ from loadtest.questions import Fate
 WELL_SECONDS = 2.0
 """So long nobody must have been told anything bad for a server to be well."""
 POLL_SECONDS = 0.1
+LOAD_SECONDS = 60.0
+"""How long a model may take to be loaded; then Triton is taken for stuck."""
 
 
 @dataclass(slots=True)
@@ -74,10 +76,9 @@ class Scenario:
 
 
 def start_again(stage: Stage) -> None:
-    """As a supervisor does, when `triptych serve` has ended; else it is about to mend itself."""
+    """As a supervisor does: start what has ended, and what does not say that it is ready."""
+    if stage.server.runs and not stage.server.is_ready():
+        stage.note("Triton did not answer its health check; killed and started again")
+        stage.server.kill()
     if not stage.server.runs:
         stage.server.start()
-
-
-def nothing(stage: Stage) -> None:
-    """For faults after which there is nothing to mend."""

@@ -3,7 +3,7 @@
 import socket
 import struct
 
-from loadtest.chaos.stage import Scenario, Stage, nothing
+from loadtest.chaos.stage import Scenario, Stage, start_again
 
 UPLOADS, BODY_BYTES, SENT_BYTES = 60, 8 << 20, 1 << 20
 
@@ -26,4 +26,4 @@ def act(stage: Stage) -> None:
         stage.go_on(0.02)
 
 
-SCENARIO = Scenario("dropped uploads", act, nothing, short=True)
+SCENARIO = Scenario("dropped uploads", act, start_again, short=True)

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from loadtest.chaos.stage import Scenario, Stage, start_again
+from loadtest.chaos.stage import LOAD_SECONDS, Scenario, Stage, start_again
 from loadtest.questions import Fate
 
 NETWORKS = ("clip_visual", "clip_textual", "face_detection", "face_recognition")
@@ -21,7 +21,7 @@ def act(model: str, stage: Stage) -> None:
 def rescue(model: str, stage: Stage) -> None:
     """Triton never starts a stub again, but loads a model anew when told to."""
     start_again(stage)
-    stage.server.control.load(model)
+    stage.server.control.load(model, timeout=LOAD_SECONDS)
 
 
 SCENARIOS = tuple(

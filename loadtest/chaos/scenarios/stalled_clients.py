@@ -4,7 +4,7 @@ import contextlib
 import socket
 
 from loadtest.chaos.scenarios.dropped_uploads import begin_upload
-from loadtest.chaos.stage import Scenario, Stage, nothing
+from loadtest.chaos.stage import Scenario, Stage, start_again
 
 CLIENTS, SECONDS = 40, 4.0  # several times as many as Triton has threads for HTTP
 HTTP2_GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(3) + b"\x04" + bytes(5)  # and empty settings
@@ -21,4 +21,4 @@ def act(stage: Stage) -> None:
         stage.go_on(SECONDS)
 
 
-SCENARIO = Scenario("stalled clients", act, nothing, short=True)
+SCENARIO = Scenario("stalled clients", act, start_again, short=True)

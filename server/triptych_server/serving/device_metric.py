@@ -21,6 +21,6 @@ def publish_device(instance: Instance, device: Device) -> DeviceMetric:
     family = pb_utils.MetricFamily(NAME, HELP, pb_utils.MetricFamily.GAUGE)
     labels = {"requested": device.requested, "actual": device.actual, "precision": device.precision}
     profile = os.environ.get(PROFILE_VARIABLE, "")
-    metric = family.Metric({"model": instance.model, "instance": instance.name, "profile": profile, **labels})
+    metric = family.Metric({**instance.metric_labels(), "profile": profile, **labels})
     metric.set(0.0 if device.fallback else 1.0)
     return metric, family  # freed in this order

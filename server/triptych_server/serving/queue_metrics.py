@@ -29,7 +29,7 @@ class QueueMetrics:
     """Counts of one instance, which any thread may raise; one of its own publishes them. `waiting` tells how many wait."""
 
     def __init__(self, instance: Instance, waiting: Callable[[], int]) -> None:
-        labels = {"model": instance.model, "instance": instance.name}
+        labels = instance.metric_labels()
         kinds = {name: (text, pb_utils.MetricFamily.COUNTER) for name, text in COUNTERS.items()}
         kinds[WAITING] = (WAITING_HELP, pb_utils.MetricFamily.GAUGE)
         families = {name: pb_utils.MetricFamily(name, text, kind) for name, (text, kind) in kinds.items()}
