@@ -1,11 +1,12 @@
-# make demo | test | serve | bench | lint; each sets up what it needs.
+# make demo | test | serve | chaos | bench | lint; each sets up what it needs.
 export PYTHON ?= python3
 export ORT_DISABLE_TELEMETRY ?= 1
 RUN := .venv/bin/python
 PHOTOS ?=
 PROFILE ?= auto
+SHORT ?=
 
-.PHONY: help demo test serve bench lint format lock train
+.PHONY: help demo test serve chaos bench lint format lock train
 
 help: ## these lines
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -18,6 +19,9 @@ test: setup-torch ## every test, two at a time
 
 serve: setup ## keep a server running; PROFILE=openvino for Intel
 	.venv/bin/triptych serve --profile $(PROFILE)
+
+chaos: setup ## break things on purpose under load; SHORT=1 takes half a minute
+	$(RUN) -m loadtest.chaos $(if $(SHORT),--short)
 
 bench: setup ## the numbers of docs/performance.md, as ratios
 	$(RUN) -m loadtest.bench

@@ -30,7 +30,7 @@ def main() -> None:
     print_outcomes(console, outcomes)
     if options.json:
         write_outcomes(options.json, outcomes)
-    sys.exit(any(each.broken for each in outcomes))
+    sys.exit(any(each.broken or each.late for each in outcomes))
 
 
 if __name__ == "__main__":

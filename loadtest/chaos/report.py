@@ -18,7 +18,7 @@ HARMLESS = frozenset({Fate.ANSWERED, Fate.REFUSED})
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """One scenario. `healed` is the time in seconds from the fault until the last caller was told anything bad (0: nobody was), None where
-    it never healed; `broken` says which promises were."""
+    it never healed; `broken` says which promises were, and `late` whether it took longer than promised, the machine's affair too."""
 
     scenario: str
     counts: dict[str, int]
@@ -27,6 +27,7 @@ class Outcome:
     notes: tuple[str, ...]
     said: tuple[str, ...]
     broken: tuple[str, ...]
+    late: str = ""
 
     @property
     def lost(self) -> int:
@@ -47,10 +48,9 @@ def outcome(
     broken += [f"{counts[fate]} {fate.value}" for fate in Fate if counts[fate] and fate not in allowed | HARMLESS]
     if healed is None:
         broken.append("it did not heal")
-    elif healed > within:
-        broken.append(f"it healed after {healed:.1f} s, not {within:.0f}")
+    late = f"well after {healed:.1f} s, not {within:.0f}" if healed is not None and healed > within else ""
     said = Counter(each.said for each in bad)
-    return Outcome(scenario, dict(counts), wrong, healed, tuple(notes), tuple(text for text, _ in said.most_common(4)), tuple(broken))
+    return Outcome(scenario, dict(counts), wrong, healed, tuple(notes), tuple(text for text, _ in said.most_common(4)), tuple(broken), late)
 
 
 def print_outcomes(console: Console, outcomes: Sequence[Outcome]) -> None:
@@ -64,7 +64,7 @@ def print_outcomes(console: Console, outcomes: Sequence[Outcome]) -> None:
         kinds = (Fate.ANSWERED, Fate.REFUSED, Fate.NOT_THERE, Fate.FAILED, Fate.LOST)
         counts = (str(each.counts.get(kind, 0)) for kind in kinds)
         healed = "never" if each.healed is None else f"{each.healed:.1f} s"
-        verdict = f"[red]{'; '.join(each.broken)}[/]" if each.broken else "[green]kept[/]"
+        verdict = f"[red]{'; '.join(filter(None, (*each.broken, each.late)))}[/]" if each.broken or each.late else "[green]kept[/]"
         table.add_row(each.scenario, str(sum(each.counts.values())), *counts, str(each.wrong), healed, verdict)
     console.print(table)
     for each in outcomes:

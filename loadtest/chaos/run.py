@@ -4,6 +4,7 @@ import asyncio
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -79,4 +80,4 @@ def _play(scenario: Scenario, server: Server, known: Known, rescue_after: float)
     )
     if not failure:
         return found
-    return Outcome(found.scenario, found.counts, found.wrong, found.healed, found.notes, found.said, (failure, *found.broken))
+    return replace(found, broken=(failure, *found.broken))

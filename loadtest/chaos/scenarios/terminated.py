@@ -4,7 +4,7 @@ from loadtest.chaos.scenarios.dropped_uploads import begin_upload
 from loadtest.chaos.stage import Scenario, Stage, start_again
 from loadtest.questions import Fate
 
-LONGEST_STOP = 25.0
+LONGEST_STOP = 40.0
 
 
 def act(stage: Stage) -> None:
