@@ -65,15 +65,17 @@ class Traffic:
             self._failure = error
 
     async def _all(self) -> None:
-        turn = itertools.cycle(self._known.questions)
+        turn = enumerate(itertools.cycle(self._known.questions))
         async with asyncio.TaskGroup() as group:
             for _ in range(CALLERS):
                 group.create_task(self._caller(turn))
 
-    async def _caller(self, turn: Iterator[Question]) -> None:
+    async def _caller(self, turn: Iterator[tuple[int, Question]]) -> None:
         async with Asker(self._address, self._patience) as asker:
             while not self._stopping.is_set():
-                question = next(turn)
+                number, question = next(turn)
+                if question.model == "search_text":
+                    question = Question.about_new_text(question.name, number)
                 self.told.append(self._checked(question, await asker.ask(question)))
                 await asyncio.sleep(PAUSE_SECONDS)
 

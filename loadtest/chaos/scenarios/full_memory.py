@@ -9,9 +9,9 @@ SECONDS = 5.0
 
 def act(stage: Stage) -> None:
     """Not a byte is left for a while."""
+    stage.broken_now()
     with filled(stage.server.pid, SHM):
         stage.go_on(SECONDS)
-    stage.broken_now()
 
 
 SCENARIO = Scenario("full shared memory", act, start_again, frozenset({Fate.NOT_THERE, Fate.FAILED}), 60.0, own_disks=True)

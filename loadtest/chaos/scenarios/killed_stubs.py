@@ -21,6 +21,7 @@ def act(model: str, stage: Stage) -> None:
 def rescue(model: str, stage: Stage) -> None:
     """Triton never starts a stub again, but loads a model anew when told to."""
     start_again(stage)
+    stage.server.control.unload(model)  # or Triton keeps the dead process: nothing has changed, to it
     stage.server.control.load(model, timeout=LOAD_SECONDS)
 
 

@@ -1,9 +1,11 @@
 """Backpressure from stub to stub: a model shows whether enough waits for it, and who feeds it waits meanwhile with taking on more.
 
 So requests pile up before the first step of an ensemble and are refused there, instead of being decoded for a queue that is full. What is
-shown is a byte in a small file that the others map; the engine names the folder, without one nobody is waited for.
+shown are two bytes of a small file that others map; the engine names the folder, without one nobody is waited for. The second byte tells
+whether callers are owed an answer: when the process dies, nobody else will ever give it to them.
 """
 
+import contextlib
 import mmap
 import os
 import threading
@@ -13,6 +15,7 @@ from pathlib import Path
 from typing import Self
 
 FOLDER_VARIABLE = "TRIPTYCH_BACKPRESSURE"
+FULL, OWES, BYTES = 0, 1, 2
 POLL_SECONDS = 0.001
 LOOK_SECONDS = 1.0
 """How often the feeder looks which instances there are; one that was killed is waited for no longer than this."""
@@ -25,17 +28,22 @@ def backpressure_folder(environment: Mapping[str, str] = os.environ) -> Path | N
     return Path(environment[FOLDER_VARIABLE]) if environment.get(FOLDER_VARIABLE) else None
 
 
-class Fullness:
-    """What one instance shows of itself: whether enough waits for it. Freed by `close`."""
+class Load:
+    """What one instance shows of itself: whether enough waits for it, and whether it owes answers. Freed by `close`. Where nothing can be
+    written, on a full disk, it shows nothing."""
 
     def __init__(self, model: str, folder: Path | None) -> None:
         self._file = folder / f"{model}.{os.getpid()}" if folder else None
-        self._shown = _map(self._file, create=True) if self._file else None
+        self._shown = None
+        if self._file:
+            with contextlib.suppress(OSError):
+                self._file.write_bytes(bytes(BYTES))
+                self._shown = _map(self._file)
 
-    def show(self, *, full: bool) -> None:
-        """Tell those who feed it."""
+    def show(self, *, full: bool, owes: bool) -> None:
+        """Tell those who feed it, and the engine."""
         if self._shown is not None:
-            self._shown[0] = full
+            self._shown[FULL], self._shown[OWES] = full, owes
 
     def close(self) -> None:
         """Nobody waits for it any more."""
@@ -89,23 +97,35 @@ class _Instance:
     def opened(cls, file: Path) -> Self | None:
         """None when it has just gone."""
         try:
-            return cls(file, _map(file, create=False))
+            return cls(file, _map(file))
         except (OSError, ValueError):
             return None
 
     @property
     def is_full(self) -> bool:
-        return bool(self._shown[0])
+        return bool(self._shown[FULL])
 
 
-def _map(file: Path, *, create: bool) -> mmap.mmap:
-    with file.open("w+b" if create else "r+b") as opened:
-        if create:
-            opened.write(b"\0")
-            opened.flush()
-        return mmap.mmap(opened.fileno(), 1)
+def left_unanswered(model: str, folder: Path) -> bool:
+    """Whether a process of the model died while it owed answers. What the dead have left is removed: it is told once."""
+    owed = False
+    for file in folder.glob(f"{model}.*"):
+        if file.stem == model and not _is_alive(file):
+            shown = file.read_bytes()
+            owed = owed or (len(shown) == BYTES and bool(shown[OWES]))
+            file.unlink(missing_ok=True)
+    return owed
+
+
+def _map(file: Path) -> mmap.mmap:
+    with file.open("r+b") as opened:
+        return mmap.mmap(opened.fileno(), BYTES)
 
 
 def _is_alive(file: Path) -> bool:
-    """Whether the process that shows it runs: a killed one leaves what it showed last."""
-    return Path(f"/proc/{file.suffix[1:]}").exists()
+    """Whether the process that shows it runs: a killed one leaves what it showed last, and is a zombie until Triton loads the next."""
+    try:
+        status = Path(f"/proc/{file.suffix[1:]}/stat").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return False
+    return status.rpartition(")")[2].split()[0] not in "ZX"

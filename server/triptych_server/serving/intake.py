@@ -12,7 +12,7 @@ import triton_python_backend_utils as pb_utils
 
 from triptych_server.errors import OverloadedError
 from triptych_server.serving import responses
-from triptych_server.serving.backpressure import Fed, Fullness, backpressure_folder
+from triptych_server.serving.backpressure import Fed, Load, backpressure_folder
 from triptych_server.serving.instance import Instance
 from triptych_server.serving.queue_metrics import QueueMetrics
 from triptych_server.serving.queue_options import QueueOptions
@@ -43,7 +43,8 @@ class Intake(Generic[Item]):
         self._queue: RequestQueue[Item] = RequestQueue(self._options.max_waiting)
         self._metrics = QueueMetrics(instance, self._queue.__len__)
         self._enough = min(self._options.max_waiting, BATCHES_AHEAD * max(1, instance.max_batch_size))
-        self._fullness = Fullness(self._model, backpressure_folder())
+        self._load = Load(self._model, backpressure_folder())
+        self._answering: set[int] = set()
         self._showing = threading.Lock()
         self._fed = Fed(self._options.feeds, backpressure_folder())
         self._workers: list[threading.Thread] = []
@@ -75,11 +76,14 @@ class Intake(Generic[Item]):
     def next(self, most_rows: int = 1) -> list[Waiting[Item]] | None:
         """Wait while those that this model feeds have enough, then for the next batch; None when the model is being closed and nothing
         is left. Who has waited too long, or has gone, is answered and left out, so it may be empty."""
+        self._answering.discard(threading.get_ident())
+        self._show()
         self._fed.wait()
         taken = self._queue.take(most_rows)
-        self._show()
         if taken is None:
             return None
+        self._answering.add(threading.get_ident())  # until it asks for the next batch
+        self._show()
         now = time.monotonic()
         for waiting in taken.expired:  # Triton's own words for it, which clients know
             late = OverloadedError(f"Request timeout expired: it waited {now - waiting.since:.1f} s for {self._model}")
@@ -105,12 +109,13 @@ class Intake(Generic[Item]):
         self._queue.close()
         for worker in self._workers:
             worker.join()
-        self._fullness.close()
+        self._load.close()
         self._metrics.close()
 
     def _show(self) -> None:
         with self._showing:  # whoever is last has seen all changes
-            self._fullness.show(full=len(self._queue) >= self._enough)
+            waiting = len(self._queue)
+            self._load.show(full=waiting >= self._enough, owes=waiting > 0 or bool(self._answering))
 
     def _waiting(self, request: pb_utils.InferenceRequest, found: Read[Item]) -> Waiting[Item]:
         now, limit = time.monotonic(), float(self._options.max_wait_seconds)
