@@ -62,6 +62,7 @@ class Engine:
         self._servable = Servable((), {})
         self._overrides = options.overrides
         self._overridden: dict[str, ModelConfig | None] = {}
+        self._backpressure: Path | None = None
         self._note: EngineNote | None = None
 
     @property
@@ -246,18 +247,18 @@ class Engine:
         self._launched.callback(remove_regions, prefix)
         scratch = new_scratch(prefix)
         self._launched.callback(shutil.rmtree, scratch, ignore_errors=True)
-        backends, backpressure = scratch / "backends", scratch / "backpressure"
-        staging = self._note.engine.staging if self._note else scratch / "staging"
+        backends, staging = scratch / "backends", self._note.engine.staging if self._note else scratch / "staging"
         backends.mkdir()
-        backpressure.mkdir()
         staging.mkdir(exist_ok=True)
         build_backend_directory(backends, triton, self.options.repository.backends, self._kept_ours())
+        self._backpressure = scratch / "backpressure"
+        self._backpressure.mkdir()
         self._log = TritonLog(self.options.log_file or self._default_log(), self.options.log_bytes)
         self._launched.callback(self._log.close)
         first = [name for name in self.models if name not in self._overridden]
         self._process = start_child(
             triton_command(self.options, first, triton, backends, staging, self._ports, prefix, self.control_key),
-            environment=triton_environment(triton, self.options.profile, backpressure),
+            environment=triton_environment(triton, self.options.profile, self._backpressure),
             folder=scratch,  # the stubs have '' on sys.path: nothing of the user's folder may be imported
             kept=[self._note.fileno()] if self._note else (),
         )
