@@ -133,5 +133,6 @@ def fate_of(code: grpc.StatusCode, said: str) -> Fate:
         grpc.StatusCode.INVALID_ARGUMENT: Fate.BAD_INPUT,
         grpc.StatusCode.DEADLINE_EXCEEDED: Fate.LOST,
         grpc.StatusCode.NOT_FOUND: Fate.NOT_THERE,
+        grpc.StatusCode.CANCELLED: Fate.NOT_THERE,  # nobody here cancels: the server ends
     }
     return known.get(code, Fate.FAILED)

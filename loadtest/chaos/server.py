@@ -22,7 +22,7 @@ from triptych_server.benchmark.cpu import stub_model
 from triptych_server.engine.control import ControlApi
 from triptych_server.repository import Repository
 
-START_SECONDS, STOP_SECONDS = 180.0, 60.0
+START_SECONDS, STOP_SECONDS = 600.0, 120.0
 
 
 class Server:

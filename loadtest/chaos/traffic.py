@@ -13,7 +13,7 @@ from loadtest.chaos.known import Known
 from loadtest.questions import Asker, Fate, Question, Reply
 
 CALLERS, PAUSE_SECONDS = 6, 0.03
-PATIENCE_SECONDS = 40.0
+PATIENCE_SECONDS = 120.0
 """Longer than any fault takes to heal: who has heard nothing then will never hear."""
 
 

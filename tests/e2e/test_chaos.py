@@ -1,4 +1,4 @@
-"""The chaos suite's short form on the real Triton: a killed stub, broken and stalled connections, SIGTERM, all under load."""
+"""The chaos suite's short form on the real Triton: broken and stalled connections, SIGTERM, all under load."""
 
 import pytest
 from rich.console import Console
@@ -24,5 +24,4 @@ def test_promises_are_kept(outcomes, name):
 
 def test_the_faults_happened(outcomes):
     assert all(outcomes[scenario.name].counts[Fate.ANSWERED] > 0 for scenario in SHORT)
-    assert any(outcomes["killed clip_visual"].counts.get(fate) for fate in (Fate.NOT_THERE, Fate.FAILED))
     assert outcomes["terminated"].counts[Fate.NOT_THERE] > 0

@@ -7,7 +7,6 @@ from loadtest.questions import Fate
 
 NETWORKS = ("clip_visual", "clip_textual", "face_detection", "face_recognition")
 PYTHON_MODELS = ("clip_preprocess", "clip_tokenize", "face_preprocess", "photo_preprocess", "face_embed")
-SHORT = "clip_visual"
 WITHIN = 30.0
 
 
@@ -32,7 +31,6 @@ SCENARIOS = tuple(
         partial(rescue, model),
         frozenset({Fate.NOT_THERE, Fate.FAILED}),
         WITHIN,
-        short=model == SHORT,
     )
     for model in (*NETWORKS, *PYTHON_MODELS)
 )
