@@ -1,7 +1,7 @@
 """`python -m loadtest.soak --minutes 20`: mixed load for a long time; does memory, shared memory, open files or latency grow?
 
 The demo's models; photos from one pixel to 50 megapixels through every ensemble, and texts. A process that is killed or a request without
-an answer ends it with 1, and so does a slope that is more than noise, once the first fifth, in which buffers find their size, is left out.
+an answer ends it with 1, and so does a slope that is more than noise; the first two fifths, in which buffers find their size, are left out.
 """
 
 import argparse
@@ -31,7 +31,7 @@ from triptych_server.repository import Repository
 
 PHOTOS, CALLERS = 48, 4
 READ_SECONDS = 5.0
-SETTLING = 0.2
+SETTLING = 0.4
 GAUGED = "text"
 """The question whose latency is followed: every one is new, and of one size."""
 
@@ -74,7 +74,7 @@ def _noise(name: str) -> tuple[str, float, float]:
     """Unit of a series, and the growth that is noise: a share of its level, and never less than so much."""
     if name.startswith("files"):
         return "files", 0.0, 2.0
-    return ("ms", 0.25, 2.0) if name == "latency" else ("MB", 0.02, 4.0)
+    return ("ms", 0.25, 2.0) if name == "latency" else ("MB", 0.03, 8.0)
 
 
 async def soak(service: TritonService, photos: Sequence[bytes], minutes: float, diary: Diary) -> None:
