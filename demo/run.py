@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import signal
 import sys
 from collections.abc import Sequence
@@ -79,6 +80,20 @@ def run(photos: Path | None, queries: Sequence[str], out: Path, profile: str, co
         console.print(f"The demo's models know nothing but {known}.")
     elif known:
         console.print(f"make demo PHOTOS=<folder> takes your own pictures, but the demo's models know nothing but {known}.")
+    folders = (FOLDER, PEOPLE_FOLDER) if photos is None else (photos,)
+    console.print(
+        f"To look at all of it, search it and name the people in a browser:\n  {page_command(folders, out)}", markup=False, soft_wrap=True
+    )
+
+
+def page_command(folders: Sequence[Path], out: Path) -> str:
+    """The command that starts Triton anew, and the page over a library of `folders`."""
+    here = Path.cwd()
+    program, library, *photos = (
+        str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+        for path in (Path(sys.executable).with_name("triptych"), out / "library.sqlite", *folders)
+    )
+    return shlex.join([program, "ui", "--serve", "--library", library, *photos])
 
 
 def _show_people(people: People, pictures: int, out: Path, console: Console) -> None:

@@ -19,6 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import gevent  # type: ignore[import-untyped]
 import grpc.experimental.gevent as grpc_gevent  # type: ignore[import-untyped]
 import requests
 from locust import User, between, events, task
@@ -77,6 +78,7 @@ def _prepare(environment: Environment, **_: Any) -> None:
     TriptychUser.photos = list(load_corpus(Path(options.photos) if options.photos else None).jpegs)
     if not isinstance(environment.runner, MasterRunner):
         environment.events.quit.add_listener(lambda exit_code: atexit.register(_leave, environment, exit_code))
+    gevent.get_hub().loop.update_now()  # else --run-time counts from before all this was prepared, and may be over already
 
 
 def _leave(environment: Environment, exit_code: int) -> None:

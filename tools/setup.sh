@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Make .venv with the pinned dependencies and Triptych itself, from a bare Debian or Ubuntu with python3 and make.
-# Usage: tools/setup.sh [torch]   `torch` adds what only tests need: PyTorch (training needs it too) and a compose implementation.
+# Usage: tools/setup.sh [torch]   `torch` adds what only tests need: PyTorch (training needs it too), a compose implementation, a browser.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -70,6 +70,11 @@ if [ "${1:-}" = torch ] && ! docker compose version >/dev/null 2>&1 && ! command
     if ! (install_packages docker-compose); then
         [ "${CI:-}" = true ] && exit 1
         say "no docker compose: tests of the compose files will be skipped"
+    fi
+fi
+if [ "${1:-}" = torch ] && ! command -v chromium >/dev/null && ! command -v google-chrome >/dev/null; then
+    if ! (install_packages chromium); then
+        say "no Chromium: the test of the page in a browser will be skipped"
     fi
 fi
 if [ "${1:-}" = torch ] && ! command -v gcc >/dev/null; then

@@ -43,5 +43,11 @@ class ServerUnreachable(TriptychError):  # noqa: N818
     concerns_server = True
 
 
+class ModelLost(TriptychError):  # noqa: N818
+    """A process of the server that worked on the request has died (500, INTERNAL); `triptych serve` starts it anew within seconds."""
+
+    retryable = True
+
+
 class ServerError(TriptychError):
     """The server failed on a request that looks right (500, INTERNAL), or its answer makes no sense."""

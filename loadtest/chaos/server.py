@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from loadtest.chaos import small_disks
 from loadtest.footprint import family
 from loadtest.services import ROOT, free_port, python_environment
 from triptych_server.benchmark.cpu import stub_model
+from triptych_server.engine.command import CONTROL_HEADER
 from triptych_server.engine.control import ControlApi
 from triptych_server.repository import Repository
 
@@ -33,6 +35,7 @@ class Server:
         self.disk = folder / "disk"
         self.disk.mkdir()
         self._ports = {name: free_port() for name in ("http", "grpc", "metrics")}
+        self._key = secrets.token_urlsafe(24)
         self._process: subprocess.Popen[bytes] | None = None
         self._log = (folder / "serve.log").open("wb")
         self._seen: dict[int, psutil.Process] = {}
@@ -50,8 +53,8 @@ class Server:
 
     @property
     def control(self) -> ControlApi:
-        """Its control API, open on loopback."""
-        return ControlApi(f"http://127.0.0.1:{self.http_port}", {})
+        """Its control API."""
+        return ControlApi(f"http://127.0.0.1:{self.http_port}", {CONTROL_HEADER: self._key})
 
     @property
     def pid(self) -> int:
@@ -94,7 +97,7 @@ class Server:
             command += [f"--{name}-port", str(port)]
         if self.own_disks:
             command = small_disks.within(self.disk, command)
-        environment = {**python_environment(), "TMPDIR": str(self.disk), "TRIPTYCH_CACHE": str(self.disk / "cache")}
+        environment = {**python_environment(), "TMPDIR": str(self.disk), "TRIPTYCH_CACHE": str(self.disk / "cache"), "TRIPTYCH_CONTROL_KEY": self._key}
         self._process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=self._log, stderr=self._log, start_new_session=True)
         self._mains.append(self._process.pid)
         self.wait_ready(START_SECONDS)

@@ -13,6 +13,7 @@ from triptych_server.repository import Repository
 
 FOLDER = ".triptych"
 """In the repository's root, beside the three folders: the lock, the notes of running engines, models on trial."""
+LOCK = "change.lock"
 PATIENCE = 3600.0
 """Seconds that another change may take: it imports and loads for minutes, and waits half an hour for an engine that is starting."""
 _logger = logging.getLogger(__name__)
@@ -24,7 +25,7 @@ def locked(repository: Repository, seconds: float = PATIENCE) -> Iterator[Path]:
     process holds it for longer than `seconds`, DiskSpaceError when there is no room, RepositoryReadOnlyError when it cannot be written
     for another reason."""
     folder = repository.root / FOLDER
-    lock = FileLock(folder / "change.lock")
+    lock = FileLock(folder / LOCK)
     try:
         with with_room(repository.root):
             folder.mkdir(exist_ok=True)

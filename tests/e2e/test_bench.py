@@ -49,7 +49,7 @@ def photos(tmp_path_factory):
 def test_a_running_server_is_measured_and_reported(perf_analyzer, repository, photos, tmp_path):
     command = [TRIPTYCH, "bench", "search_image", "clip_visual", "--photos", photos, "--concurrency", "2", "--rate", "40"]
     command += ["--shared-memory", "--runs", "1", *SHORT, "--output", str(tmp_path / "report"), "--repository", str(repository.root)]
-    with Engine(options(repository, tmp_path)) as engine:
+    with Engine(options(repository, tmp_path, client_shared_memory=True)) as engine:
         place = ["--url", engine.grpc_url, "--metrics-url", engine.metrics_url]
         done = subprocess.run([*command, *place], capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stderr

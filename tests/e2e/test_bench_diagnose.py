@@ -28,7 +28,7 @@ def repository(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def server(repository, tmp_path_factory):
-    with Engine(options(repository, tmp_path_factory.mktemp("engine"), profile="openvino")) as engine:
+    with Engine(options(repository, tmp_path_factory.mktemp("engine"), profile="openvino", client_shared_memory=True)) as engine:
         yield engine
 
 

@@ -127,6 +127,7 @@ def test_the_demo_ends_by_itself_and_draws_a_contact_sheet(demo):
     sheet = np.asarray(Image.open(out / "contact_sheet.png").convert("L"))
     assert sheet.shape[1] > 800
     assert sheet.std() > 20
+    assert re.search(r"triptych ui --serve --library \S+library.sqlite \S*demo/out/album \S*demo/out/people\n$", printed)
     assert not left_by(out)
 
 

@@ -29,7 +29,9 @@ def wheel(tmp_path_factory):
 def test_it_holds_both_packages_and_the_repository_but_no_pulled_weights(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     assert {"triptych/__init__.py", "triptych/py.typed", "triptych_server/__init__.py"} <= set(names)
-    assert "triptych_server/benchmark/templates/report.html.j2" in names
+    assert {"triptych_server/benchmark/templates/report.html.j2", "triptych/page/static/index.html", "triptych/page/static/app.js"} <= set(
+        names
+    )
     inside = [name.removeprefix("triptych_server/_repository/") for name in names if "/_repository/" in name]
     tracked = {
         str(file.relative_to(CHECKOUT.root))

@@ -105,7 +105,7 @@ def test_what_was_tuned_is_written_when_a_network_goes(delegated, board):
     """By the end of its process, which Triton must not kill."""
     assert not list(board.rglob("*.tuning"))
     with connect(delegated) as client:
-        client.unload_model("face_recognition")
+        client.unload_model("face_recognition", headers=delegated.control_headers)
     deadline = time.monotonic() + 20
     while not (written := list(board.rglob("*.tuning"))):
         assert time.monotonic() < deadline

@@ -33,14 +33,18 @@ BACKENDS = ("onnxruntime", "openvino")
 
 
 @pytest.fixture(scope="module")
-def engine(tmp_path_factory):
-    tmp = tmp_path_factory.mktemp("backends")
-    repository = empty_repository(tmp / "repository")
+def repository(tmp_path_factory):
+    repository = empty_repository(tmp_path_factory.mktemp("backends") / "repository")
     for backend in BACKENDS:
         add_model(repository, f"{backend}_doubler", SHAPES.format(backend=backend) + DOUBLER, runnable.doubler)
     add_model(repository, "table", SHAPES.format(backend="onnxruntime") + TABLE, runnable.table)
     add_model(repository, "warmed", SHAPES.format(backend="onnxruntime") + DOUBLER + WARMUP, runnable.doubler)
-    with Engine(options(repository, tmp)) as engine:
+    return repository
+
+
+@pytest.fixture(scope="module")
+def engine(repository, tmp_path_factory):
+    with Engine(options(repository, tmp_path_factory.mktemp("engine"))) as engine:
         yield engine
 
 
@@ -68,6 +72,23 @@ def test_requests_are_batched_and_everyone_gets_his_own_rows(engine, client, bac
     after = batches(engine.metrics_url, model)
     assert after[0] - before[0] == sum(len(x) for x in rows)
     assert after[1] - before[1] < len(rows) / 2
+
+
+def test_the_metrics_of_a_model_outlive_its_reload(repository, engine, client):
+    """The new instance starts while the old one lives: had they the same labels, Triton would free its counters with the old one's, and
+    write into what it has freed."""
+    config = repository.model("table") / "config.pbtxt"
+    config.write_text(config.read_text().replace('"64"', '"63"'))  # a change that makes new instances
+    client.load_model("table")
+    index = np.array([[1]], dtype=np.int32)
+    infer(client, "table", "index", index, "row")
+    deadline = time.monotonic() + 60
+    while "successfully unloaded 'table'" not in engine.log_file.read_text() and time.monotonic() < deadline:
+        time.sleep(0.1)  # until the old instance has ended
+    assert counter(engine.metrics_url, "triptych_device_info", model="table") == 1
+    before = batches(engine.metrics_url, "table")
+    infer(client, "table", "index", index, "row")
+    assert batches(engine.metrics_url, "table") == (before[0] + 1, before[1] + 1)
 
 
 def test_a_model_is_warmed_before_it_is_ready(engine):

@@ -63,7 +63,7 @@ def url_of(engine: Any, protocol: str) -> str:
 @pytest.fixture(params=WAYS, ids="-".join)
 def ask(request: pytest.FixtureRequest, engine: Any) -> Ask:
     kind, protocol = request.param
-    return asking(kind, url_of(engine, protocol), metrics_url=engine.metrics_url)
+    return asking(kind, url_of(engine, protocol), metrics_url=engine.metrics_url, headers=engine.control_headers)
 
 
 @pytest.fixture(params=["grpc", "http"])
@@ -192,7 +192,7 @@ def test_many_threads_share_one_client(url):
         assert cosine(embedding, texts[n % 8]) > 0.9999
 
 
-KEY = "a key of this test"
+KEY = "a-key-of-this-test"
 
 
 @pytest.fixture(scope="module")
@@ -238,9 +238,9 @@ def test_the_status_shows_every_model_at_work(ask):
     assert models["search_image"].instances is None  # an ensemble has none
 
 
-def test_the_status_without_metrics_says_why(url):
+def test_the_status_without_metrics_says_why(url, engine):
     for kind in ("blocking", "asyncio"):
-        status = asking(kind, url, metrics_url="http://127.0.0.1:1")("server_status")
+        status = asking(kind, url, metrics_url="http://127.0.0.1:1", headers=engine.control_headers)("server_status")
         assert status.note == "no metrics at http://127.0.0.1:1/metrics: Connection refused"
         assert all(model.p50_ms is None for model in status)
         assert len(status) >= 6

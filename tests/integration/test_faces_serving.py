@@ -174,13 +174,13 @@ def test_one_photo_a_request(client):
         assert failure.value.status() == "StatusCode.INVALID_ARGUMENT"
 
 
-def test_without_its_recogniser_a_photo_with_faces_is_unavailable_and_one_without_is_answered(client):
-    client.unload_model("face_recognition")
+def test_without_its_recogniser_a_photo_with_faces_is_unavailable_and_one_without_is_answered(client, faces_engine):
+    client.unload_model("face_recognition", headers=faces_engine.control_headers)
     try:
         status, text = refusal(client, photo(ONE))
         assert status == "StatusCode.UNAVAILABLE"
         assert "face_recognition is busy or not ready; ask again later" in text
         assert len(ask(client, photo(NOBODY))["boxes"]) == 0
     finally:
-        client.load_model("face_recognition")
+        client.load_model("face_recognition", headers=faces_engine.control_headers)
     assert len(ask(client, photo(ONE))["boxes"]) == 1

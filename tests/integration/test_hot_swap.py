@@ -55,7 +55,8 @@ def photo():
 
 
 def index(engine):
-    return {model["name"]: model.get("state") for model in _grpc(engine).get_model_repository_index(as_json=True)["models"]}
+    listed = _grpc(engine).get_model_repository_index(headers=engine.control_headers, as_json=True)
+    return {model["name"]: model.get("state") for model in listed["models"]}
 
 
 def _grpc(engine):

@@ -27,12 +27,12 @@ output [ { name: "y" data_type: TYPE_FP32 dims: [ 4 ] } ]
 ALLOWED = 'parameters { key: "allow_fallback" value { string_value: "true" } }'
 
 
-def check(engine, *more):
-    """The command as a health check runs it."""
+def check(engine, *more, **environment):
+    """The command as a health check runs it, by the user who started the server or, with another XDG_STATE_HOME, by another one."""
     command = [Path(sys.executable).parent / "triptych", "status", "--check", "--url", engine.grpc_url]
     command += ["--metrics-url", engine.metrics_url, *more]
-    environment = {name: value for name, value in os.environ.items() if name != "TRIPTYCH_CONTROL_KEY"}
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, env=environment)
+    inherited = {name: value for name, value in os.environ.items() if name != "TRIPTYCH_CONTROL_KEY"}
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, env=inherited | environment)
 
 
 def test_a_model_that_fell_back_fails_the_check_and_shows_in_the_metrics(tmp_path):
@@ -55,19 +55,20 @@ def test_a_closed_index_does_not_hide_a_model_that_is_not_ready(tmp_path):
     repository = empty_repository(tmp_path / "repository")
     add_model(repository, "good", CONFIG % "CPU", runnable.doubler)
     with Engine(options(repository, tmp_path, control_key="secret")) as engine:
-        done = check(engine)
+        done = check(engine, XDG_STATE_HOME=str(tmp_path))
         assert (done.returncode, done.stderr) == (0, "")
         assert done.stdout == "1 models are ready, on the devices that they were asked to run on\n"
 
         add_model(repository, "late", CONFIG % "GPU", runnable.doubler)
         with pytest.raises(EngineError, match="late could not be loaded"):
             ControlApi(engine.http_url, engine.control_headers).load("late")
-        done = check(engine)
+        done = check(engine, XDG_STATE_HOME=str(tmp_path))
         assert (done.returncode, done.stdout) == (1, "")
         assert done.stderr == "triptych: the server says that it is not ready; its log says why\n"
-        done = check(engine, "--control-key", "secret")
-        assert done.returncode == 1
-        assert done.stderr.startswith("triptych: late is UNAVAILABLE (DeviceError: ")
+        (tmp_path / "key").write_text("secret\n")
+        for done in (check(engine), check(engine, "--control-key-file", str(tmp_path / "key"), XDG_STATE_HOME=str(tmp_path))):
+            assert done.returncode == 1
+            assert done.stderr.startswith("triptych: late is UNAVAILABLE (DeviceError: ")
     done = check(engine)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("triptych: ")

@@ -55,16 +55,16 @@ def odd_but_good() -> list[tuple[str, bytes]]:
     }
     jpeg, large = encode(picture(), "jpeg"), encode(picture(900, 700), "jpeg")
     return [
-        *((f"jpeg_{name}", _with_segment(jpeg, 0xE1, block)) for name, block in exif.items()),
-        *((f"large_jpeg_{name}", _with_segment(large, 0xE1, block)) for name, block in exif.items()),
+        *((f"jpeg_{name}", with_segment(jpeg, 0xE1, block)) for name, block in exif.items()),
+        *((f"large_jpeg_{name}", with_segment(large, 0xE1, block)) for name, block in exif.items()),
         *((f"png_{name}", _png(extra=[(b"eXIf", block[6:])])) for name, block in exif.items()),
         *((f"webp_{name}", encode(picture(), "webp", exif=block)) for name, block in exif.items() if len(block) > 6),
         ("jpeg_without_huffman_tables", jpeg[: jpeg.index(b"\xff\xc4")] + jpeg[jpeg.index(b"\xff\xda") :]),  # the standard's hold
         ("jpeg_trailing_noise", jpeg + bytes(1000)),
         ("large_jpeg_trailing_noise", large + b"\0\xff" * 500),
-        ("jpeg_icc_is_noise", _with_segment(jpeg, 0xE2, b"ICC_PROFILE\0\1\1" + bytes(50))),
-        ("jpeg_comment_of_64k", _with_segment(jpeg, 0xFE, b"x" * 65000)),
-        ("jpeg_mpf_is_noise", _with_segment(jpeg, 0xE2, b"MPF\0" + bytes(40))),
+        ("jpeg_icc_is_noise", with_segment(jpeg, 0xE2, b"ICC_PROFILE\0\1\1" + bytes(50))),
+        ("jpeg_comment_of_64k", with_segment(jpeg, 0xFE, b"x" * 65000)),
+        ("jpeg_mpf_is_noise", with_segment(jpeg, 0xE2, b"MPF\0" + bytes(40))),
         ("jpeg_1x1", encode(picture(1, 1), "jpeg")),
         ("png_1x1", encode(picture(1, 1), "png")),
         ("png_1x3000", encode(picture(1, 3000), "png")),
@@ -233,7 +233,7 @@ def _orientation(value: int) -> bytes:
     return b"Exif\0\0II*\0" + struct.pack("<IHHHIHHI", 8, 1, 0x0112, 3, 1, value, 0, 0)
 
 
-def _with_segment(jpeg: bytes, marker: int, payload: bytes) -> bytes:
+def with_segment(jpeg: bytes, marker: int, payload: bytes) -> bytes:
     """`jpeg` with one more segment right behind its start."""
     return jpeg[:2] + bytes([0xFF, marker]) + struct.pack(">H", len(payload) + 2) + payload + jpeg[2:]
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from triptych.cli import bench, configs, doctor, embed, faces, gateway, index, models, people, search, serve, similar, status, tune
+from triptych.cli import bench, configs, doctor, embed, faces, gateway, index, models, people, search, serve, similar, status, tune, ui
 from triptych.cli.console import fail
 from triptych.errors import TriptychError
 
@@ -23,6 +23,7 @@ def build() -> typer.Typer:
     app.callback()(_options)
     app.command()(serve.serve)
     app.command()(gateway.gateway)
+    app.command()(ui.ui)
     app.command()(status.status)
     app.command()(doctor.doctor)
     app.command()(embed.embed)

@@ -77,7 +77,7 @@ def _server(place: "Repository", profile: str, url: str | None) -> Iterator["Ser
         address = url.removeprefix("grpc://")
         yield Server(address, listener(address), cores, Endpoint.parse(url).metrics_url())
         return
-    with Engine(EngineOptions(place, profile=profile, http_port=0, grpc_port=0, metrics_port=0)) as engine:
+    with Engine(EngineOptions(place, profile=profile, http_port=0, grpc_port=0, metrics_port=0, client_shared_memory=True)) as engine:
         yield Server(engine.grpc_url.removeprefix("grpc://"), engine.pid, cores, engine.metrics_url)
 
 

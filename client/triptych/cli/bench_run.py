@@ -28,7 +28,11 @@ def run(
     concurrency: Annotated[str, typer.Option(metavar="N,N,…", help="Requests in flight; empty for none.")] = "1,2,4,8,16,32",
     rate: Annotated[str, typer.Option(metavar="R,R,…", help="Requests per second with Poisson arrivals as well: 5,10,20.")] = "",
     shared_memory: Annotated[
-        bool, typer.Option("--shared-memory", help="Through system shared memory as well, where tensors have one size (adds clip_visual).")
+        bool,
+        typer.Option(
+            "--shared-memory",
+            help="Through system shared memory as well (adds clip_visual); the server of --url wants `serve --client-shared-memory`.",
+        ),
     ] = False,
     seconds: Annotated[float, typer.Option(min=0.2, help="Length of a window, of which a run takes three to six.")] = 2.0,
     runs: Annotated[int, typer.Option(min=1, help="Runs of each load; they show the spread.")] = 3,

@@ -23,7 +23,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def build() -> typer.Typer:
     """The group of commands."""
     app = typer.Typer(name="configs", help="Model configs, generated from the hardware profiles.", no_args_is_help=True)
-    for command in (render, check, diff, explain):
+    for command in (render, check, diff, explain, use):
         app.command()(command)
     return app
 
@@ -40,6 +40,21 @@ def render(repository: RepositoryOption = None) -> None:
         typer.echo(str(file.relative_to(target.root)))
     if not written:
         typer.echo("every generated config is up to date")
+
+
+def use(
+    profile: Annotated[str, typer.Argument(help="A hardware profile, or the name of a tuned config.")], repository: RepositoryOption = None
+) -> None:
+    """Let the servers that run on the repository change over to another profile; no request fails. Their next start has its own."""
+    with server_side():
+        from triptych_server.models.use_profile import use_profile
+        from triptych_server.repository import Repository
+
+        changed = use_profile(Repository.locate(repository), profile)
+    for url in changed:
+        typer.echo(f"{url} serves with profile {profile}")
+    if not changed:
+        raise CommandError("no server runs on this repository here; start one with `triptych serve --profile`")
 
 
 def check(repository: RepositoryOption = None, as_json: AsJson = False) -> None:

@@ -16,6 +16,10 @@ Header = Annotated[list[str] | None, typer.Option("--header", help="Sent with ev
 TlsRoot = Annotated[Path | None, typer.Option("--tls-root", help="PEM file of the authority to trust.")]
 TlsCertificate = Annotated[Path | None, typer.Option("--tls-certificate", help="PEM file of the client's certificate.")]
 TlsKey = Annotated[Path | None, typer.Option("--tls-key", help="PEM file of the client's private key.")]
+ControlKeyFile = Annotated[
+    Path | None,
+    typer.Option("--control-key-file", help="File with the server's control key.", show_default="TRIPTYCH_CONTROL_KEY, or what it noted"),
+]
 Concurrency = Annotated[int, typer.Option("--concurrency", min=1, help="Requests under way at a time.")]
 
 URL, TIMEOUT, CONCURRENCY = DEFAULT_URL, 30.0, 16

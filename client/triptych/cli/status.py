@@ -10,6 +10,7 @@ from rich.text import Text
 
 from triptych.cli import options
 from triptych.cli.console import err, fail, out
+from triptych.cli.control_key import given_key, noted_key
 from triptych.status import ModelStatus, ServerStatus
 
 ABSENT = "-"
@@ -29,14 +30,13 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     timeout: options.Timeout = 10.0,
     header: options.Header = None,
-    control_key: Annotated[
-        str | None, typer.Option(envvar="TRIPTYCH_CONTROL_KEY", help="The server's, if it keeps its repository index closed.")
-    ] = None,
+    control_key_file: options.ControlKeyFile = None,
     tls_root: options.TlsRoot = None,
     tls_certificate: options.TlsCertificate = None,
     tls_key: options.TlsKey = None,
 ) -> None:
     """Show what every model of a server is doing. Exit code 1 when one that was to be loaded is not ready."""
+    control_key = given_key(control_key_file) or noted_key(url)
     keys = [f"{name}: {control_key}" for name in CONTROL_HEADERS if control_key]
     with options.client(url, timeout, [*(header or []), *keys], tls_root, tls_certificate, tls_key, metrics_url) as client:
         server = client.server_status()

@@ -1,5 +1,6 @@
 """The gateway put together: settings in, an ASGI application out."""
 
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib import metadata, resources
@@ -17,9 +18,16 @@ from triptych.gateway import openai, pages
 from triptych.gateway.answer import json_response
 from triptych.gateway.fleet import Fleet
 from triptych.gateway.front import Front
+from triptych.gateway.keys import Keys
 from triptych.gateway.meters import Meters
 from triptych.gateway.predict import predict
+from triptych.gateway.rate import Rates
 from triptych.gateway.settings import GatewaySettings
+from triptych.library import LibraryError
+from triptych.page.guard import Policy
+from triptych.page.page import Page
+from triptych.page.routes import library_error, mounted
+from triptych.page.settings import PageSettings
 
 ROUTES = (
     Route("/", pages.greeting),
@@ -35,20 +43,34 @@ ROUTES = (
 )
 
 
-def build(settings: GatewaySettings) -> Starlette:
-    """The application; it looks after its Tritons while its lifespan lasts. Raises InvalidInput for addresses that are none."""
+def build(settings: GatewaySettings, page: PageSettings | None = None) -> Starlette:
+    """The application, with the page over a library when there is one; it looks after its Tritons while its lifespan lasts.
+
+    Raises InvalidInput for addresses that are none, LibraryError for a file that is no library.
+    """
     meters = Meters()
-    fleet = Fleet(settings.tritons, names=settings.names, timeout=settings.timeout, headers=settings.headers, lost=meters.lost)
+    fleet = Fleet(
+        settings.tritons, names=settings.names, timeout=settings.timeout, headers=settings.headers, tls=settings.tls, lost=meters.lost
+    )
     meters.follow(fleet)
+
+    shown = None if page is None else Page(page, settings, fleet)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with fleet.running():
+        async with fleet.running(), contextlib.nullcontext() if shown is None else shown.running():
             yield
 
     paths = frozenset(route.path for route in ROUTES)
-    front = Middleware(Front, meters=meters, paths=paths, api_key=settings.api_key, max_in_flight=settings.max_in_flight)
-    app = Starlette(routes=ROUTES, middleware=[front], lifespan=lifespan, exception_handlers={HTTPException: _http_error})
+    routes = ROUTES if shown is None else (*ROUTES, mounted(settings.is_keyed))
+    keys = Keys(settings.api_key, settings.api_keys_file) if settings.is_keyed else None
+    rates = Rates(settings.rate, settings.burst) if settings.rate else None
+    front = Middleware(Front, meters=meters, paths=paths, keys=keys, rates=rates, max_in_flight=settings.max_in_flight)
+    handlers = {HTTPException: _http_error, LibraryError: library_error}
+    app = Starlette(
+        routes=routes, middleware=[*([] if shown is None else [Middleware(Policy)]), front], lifespan=lifespan, exception_handlers=handlers
+    )
+    app.state.page = shown
     app.state.settings, app.state.fleet, app.state.meters, app.state.description = settings, fleet, meters, description()
     return app
 

@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import math
+import time
 from collections.abc import Mapping
 
 from triptych.async_client import AsyncClient
@@ -24,6 +26,8 @@ class Backend:
         self.pending = 0
         self.served: Served | None = None
         self.reason = "not asked yet"
+        self.lost_at = -math.inf  # by time.monotonic
+        self.replaced = asyncio.Event()  # set when it is ready again; requests from before may have died with a process of it
         self._names = names
 
     async def watch(self) -> None:
@@ -56,9 +60,13 @@ class Backend:
         """It does not answer; no request goes there until it does again."""
         if self.served is not None:
             _log.warning("%s is not ready any more: %s", self.url, reason)
+            self.lost_at = time.monotonic()
         self.served, self.reason = None, reason
 
     def _found(self, served: Served) -> None:
+        if self.served is None:
+            before, self.replaced = self.replaced, asyncio.Event()
+            before.set()
         if self.served != served:
             _log.info("%s is ready: CLIP %s, faces %s", self.url, *(_shown(served.name(task)) for task in ("clip", "faces")))
         self.served, self.reason = served, ""

@@ -1,20 +1,31 @@
-"""Several Tritons as one: each request goes to the one with the least pending, and to another when that one dies or is full."""
+"""Several Tritons as one: each request goes to the one with the least pending, and to another when that one dies or is full.
+
+Where there is no other, the request waits a little for the one that is being healed: inference may be asked twice.
+"""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
 from triptych.async_client import AsyncClient
-from triptych.errors import Overloaded, ServerUnreachable, TriptychError
+from triptych.endpoint import Endpoint
+from triptych.errors import ModelLost, Overloaded, ServerUnreachable, TriptychError
 from triptych.gateway.backend import Backend
 from triptych.gateway.names import not_served, same_model
 from triptych.gateway.refusals import NotReady, NotServed
 from triptych.gateway.served import Served
 from triptych.retry import RetryPolicy
+from triptych.tls import TLS
 
 T = TypeVar("T")
+HEAL_SECONDS = 15.0
+"""How long after a Triton was lost its requests wait for it: a model is loaded anew in 2 s, a server with small models in 8."""
+LATE_SECONDS = 5.0
+"""After a Triton is ready again, who was asked before has so long to answer: a process that died with its requests never does."""
+_POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +56,19 @@ class Fleet:
         names: Mapping[str, str],
         timeout: float,
         headers: Mapping[str, str] | None = None,
+        tls: TLS | None = None,
         lost: Callable[[str], None] = lambda url: None,
     ) -> None:
-        self.backends = [Backend(url, AsyncClient(url, timeout=timeout, headers=headers, retry=RetryPolicy.never()), names) for url in urls]
+        self.backends = [
+            Backend(
+                url,
+                AsyncClient(
+                    url, timeout=timeout, headers=headers, tls=tls if Endpoint.parse(url).secure else None, retry=RetryPolicy.never()
+                ),
+                names,
+            )
+            for url in urls
+        ]
         self._lost = lost
 
     @asynccontextmanager
@@ -68,25 +89,41 @@ class Fleet:
         return [backend for backend in self.backends if backend.served is not None]
 
     async def ask(self, models: Models, question: Callable[[AsyncClient], Awaitable[T]]) -> T:
-        """The answer of one of the backends that serve `models`; each is tried once at most.
+        """The answer of one of the backends that serve `models`; each is tried once, and once more when it was lost and is ready again.
 
         Raises NotServed, NotReady, or the last backend's own error. Nothing is asked twice but what was lost or turned away.
         """
+        try:
+            return await self._ask_each(models, question)
+        except (ServerUnreachable, ModelLost, NotReady):
+            if not await self._healed(models):
+                raise
+        return await self._ask_each(models, question)  # and no oftener: it may be what the process died of
+
+    async def _ask_each(self, models: Models, question: Callable[[AsyncClient], Awaitable[T]]) -> T:
         tried: set[Backend] = set()
         failure: TriptychError | None = None
         while (backend := self._least_pending(models, tried)) is not None:
             tried.add(backend)
             backend.pending += 1
             try:
-                return await question(backend.client)
-            except (ServerUnreachable, Overloaded) as error:
-                if isinstance(error, ServerUnreachable):
+                return await _asked(backend, question)
+            except (ServerUnreachable, ModelLost, Overloaded) as error:
+                if not isinstance(error, Overloaded):
                     backend.lost(str(error))
                 failure = error
                 self._lost(backend.url)
             finally:
                 backend.pending -= 1
         raise failure or self._nobody(models)
+
+    async def _healed(self, models: Models) -> bool:
+        """Wait until a backend that was lost is ready again, or another is; False when that takes too long."""
+        while any(time.monotonic() < backend.lost_at + HEAL_SECONDS for backend in self.backends):
+            await asyncio.sleep(_POLL_SECONDS)
+            if self._least_pending(models, set()) is not None:
+                return True
+        return False
 
     def _least_pending(self, models: Models, tried: set[Backend]) -> Backend | None:
         able = [backend for backend in self.ready if backend not in tried and backend.served is not None and models.are(backend.served)]
@@ -101,3 +138,19 @@ class Fleet:
             if not any(served is not None and same_model(name, served) for served in there):
                 return not_served(name, task, there)
         return NotServed("CLIP and faces in one request want the model `photo`, which is not served; send two requests")
+
+
+async def _asked(backend: Backend, question: Callable[[AsyncClient], Awaitable[T]]) -> T:
+    """The answer; ModelLost when the backend was lost and healed meanwhile, and does not answer what it was asked before."""
+    replaced = asyncio.ensure_future(backend.replaced.wait())
+    answer = asyncio.ensure_future(question(backend.client))
+    try:
+        await asyncio.wait({answer, replaced}, return_when=asyncio.FIRST_COMPLETED)
+        if not answer.done():
+            await asyncio.wait({answer}, timeout=LATE_SECONDS)
+        if not answer.done():
+            raise ModelLost("the server was healed, and has forgotten this request")
+        return answer.result()
+    finally:
+        replaced.cancel()
+        answer.cancel()

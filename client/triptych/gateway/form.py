@@ -10,6 +10,8 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from triptych.gateway.refusals import Malformed
 
 FIELDS = ("entries", "image", "text")
+MAX_FIELDS = 10
+"""Of a url-encoded form, strange ones among them."""
 _ENTRIES = "the field entries is missing; expected multipart/form-data with entries (JSON), and image (a file) or text"
 
 
@@ -29,7 +31,10 @@ async def read_form(content_type: str, chunks: AsyncIterator[bytes]) -> Form:
         fields = await _multipart(parameters.get(b"boundary", b""), chunks)
     elif kind == b"application/x-www-form-urlencoded":
         body = b"".join([chunk async for chunk in chunks])
-        pairs = parse_qs(body, keep_blank_values=True, max_num_fields=len(FIELDS) + 7)
+        try:
+            pairs = parse_qs(body, keep_blank_values=True, max_num_fields=MAX_FIELDS)
+        except ValueError:
+            raise Malformed(f"the form is not url-encoded, or has over {MAX_FIELDS} fields; expected multipart/form-data") from None
         fields = {name.decode("latin-1"): values[-1] for name, values in pairs.items()}
     else:
         raise Malformed(f"the content type is {content_type[:80]!r}; expected multipart/form-data")

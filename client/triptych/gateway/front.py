@@ -1,6 +1,7 @@
 """What every request passes first: its id, the API key, the limit of requests at a time; and the log and the meters behind it."""
 
-import hmac
+import base64
+import binascii
 import logging
 import re
 import time
@@ -11,8 +12,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from triptych.errors import TriptychError
 from triptych.gateway.answer import json_response
+from triptych.gateway.keys import Keys
 from triptych.gateway.meters import Meters
-from triptych.gateway.refusals import Busy, Unauthorised, headers_of, status_of
+from triptych.gateway.rate import Rates, network_of
+from triptych.gateway.refusals import Busy, TooOften, Unauthorised, headers_of, status_of
+from triptych.page.settings import ROOT, is_page
 
 OPEN = frozenset({"/", "/ping", "/health/live", "/health/ready"})
 """Paths that need no key: they tell nothing, and who asks them can often send none."""
@@ -27,11 +31,14 @@ _log = logging.getLogger("triptych.gateway")
 class Front:
     """ASGI middleware; `paths` are those that the log and the meters know by name."""
 
-    def __init__(self, app: ASGIApp, *, meters: Meters, paths: frozenset[str], api_key: str | None, max_in_flight: int) -> None:
+    def __init__(
+        self, app: ASGIApp, *, meters: Meters, paths: frozenset[str], keys: Keys | None, rates: Rates | None, max_in_flight: int
+    ) -> None:
         self._app = app
         self._meters = meters
         self._paths = paths
-        self._key = None if api_key is None else api_key.encode()
+        self._keys = keys
+        self._rates = rates
         self._max = max_in_flight
         self._in_flight = 0
 
@@ -63,8 +70,9 @@ class Front:
             )
         finally:
             seconds = time.perf_counter() - began
-            self._meters.answered(path if path in self._paths else "other", status, seconds)
-            level = logging.DEBUG if path in OPEN else logging.INFO
+            page = is_page(path)
+            self._meters.answered(path if path in self._paths else ROOT if page else "other", status, seconds)
+            level = logging.DEBUG if path in OPEN or (page and status < 400) else logging.INFO
             _log.log(
                 level,
                 "%s %s %d %.1f ms %s",
@@ -76,11 +84,13 @@ class Front:
             )
 
     async def _admitted(self, path: str, headers: Headers, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._key is not None and path not in OPEN:
-            self._check_key(headers)
+        caller = network_of(scope["client"][0]) if scope.get("client") else ""
+        if self._keys is not None and path not in OPEN:
+            caller = self._check_key(self._keys, headers, caller, basic=is_page(path))
         if path not in WORK or scope["method"] != "POST":
             await self._app(scope, receive, send)
             return
+        self._check_rate(caller)
         if self._in_flight >= self._max:
             raise Busy(f"{self._in_flight} requests are under way, as many as may be; ask again in a moment")
         self._in_flight += 1
@@ -91,19 +101,40 @@ class Front:
             self._in_flight -= 1
             self._meters.in_flight.dec()
 
-    def _check_key(self, headers: Headers) -> None:
-        assert self._key is not None
+    def _check_key(self, keys: Keys, headers: Headers, address: str, *, basic: bool) -> str:
+        """Whose key it is; `basic`: a browser may send it, as the password of any user. Wrong ones count, too, for the address that they
+        come from."""
         scheme, _, token = headers.get("authorization", "").partition(" ")
-        given = token.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
-        if not hmac.compare_digest(given.encode("latin-1"), self._key):
+        if basic and scheme.lower() == "basic":
+            given = _password(token)
+        else:
+            given = token.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
+        caller = keys.caller(given)
+        if caller is None:
+            self._check_rate(address)
             raise Unauthorised("the API key is missing or wrong; send it as `Authorization: Bearer KEY` or `X-Api-Key: KEY`")
+        return caller
+
+    def _check_rate(self, caller: str) -> None:
+        if self._rates is not None and (seconds := self._rates.wait(caller)):
+            raise TooOften(f"there were too many requests of yours; ask again in {seconds} s", seconds)
+
+
+def _password(token: str) -> str:
+    try:
+        return base64.b64decode(token, validate=True).decode("latin-1").partition(":")[2]
+    except binascii.Error:
+        return ""
 
 
 def refusal(path: str, error: TriptychError) -> ASGIApp:
     """The answer to what went wrong, in the words of the API that was asked."""
     status = status_of(error)
+    headers = {"retry-after": str(error.seconds)} if isinstance(error, TooOften) else headers_of(status)
+    if status == 401 and is_page(path):
+        headers = {"www-authenticate": 'Basic realm="Triptych: the API key as password"'}
     if path.startswith("/v1/"):
         kind = "invalid_request_error" if status < 500 else "server_error"
         told = {"message": str(error), "type": kind, "param": None, "code": type(error).__name__}
-        return json_response({"error": told}, status, headers_of(status))
-    return json_response({"detail": str(error)}, status, headers_of(status))
+        return json_response({"error": told}, status, headers)
+    return json_response({"detail": str(error)}, status, headers)

@@ -6,10 +6,11 @@ from typing import Any
 import orjson
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
 from triptych.gateway.answer import json_response
 from triptych.gateway.refusals import headers_of
+from triptych.page.settings import ROOT
 
 _PAGE = """\
 <!doctype html>
@@ -27,7 +28,9 @@ pre {{ overflow: auto; padding: 1rem; border: 1px solid #8884 }}
 
 
 async def greeting(request: Request) -> Response:
-    """As Immich's own service greets."""
+    """As Immich's own service greets; a browser is shown the page, where there is one."""
+    if request.app.state.page is not None and "text/html" in request.headers.get("accept", ""):
+        return RedirectResponse(f"{ROOT}/")
     return json_response({"message": "Immich ML"})
 
 
@@ -49,7 +52,7 @@ async def ready(request: Request) -> Response:
     fleet = request.app.state.fleet
     status = 200 if fleet.ready else 503
     answer: dict[str, Any] = {"status": "ready" if fleet.ready else "not ready"}
-    if request.app.state.settings.api_key is not None:
+    if request.app.state.settings.is_keyed:
         return json_response(answer, status, headers_of(status))
     tritons = [
         {

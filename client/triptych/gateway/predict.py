@@ -28,16 +28,16 @@ async def predict(request: Request) -> Response:
     body = chunks(request.headers, request.receive, settings.max_upload, settings.timeout)
     form = await read_form(request.headers.get("content-type", ""), body)
     entries = Entries.parse(form.entries)
-    asked = Predictor(request.app.state.fleet, settings.max_pixels, request.scope["request_id"])
+    asked = Predictor(request.app.state.fleet, settings, request.scope["request_id"])
     return json_response(await until_gone(request.receive, asked.answer(entries, form)))
 
 
 class Predictor:
     """Answers one request."""
 
-    def __init__(self, fleet: Fleet, max_pixels: int, request_id: str) -> None:
+    def __init__(self, fleet: Fleet, settings: GatewaySettings, request_id: str) -> None:
         self._fleet = fleet
-        self._max_pixels = max_pixels
+        self._max_pixels, self._max_faces = settings.max_pixels, settings.max_faces
         self._id = request_id
 
     async def answer(self, entries: Entries, form: Form) -> dict[str, Any]:
@@ -69,14 +69,19 @@ class Predictor:
 
     async def _found(self, entries: Entries, image: bytes) -> tuple[Embedding | None, Sequence[Face] | None]:
         """What is asked about a picture; None for what is not."""
-        models, score, request_id = _models(entries), entries.min_score, self._id
+        models, request_id = _models(entries), self._id
+        score, most = entries.min_score, self._max_faces
         if models.clip is None and models.faces is None:
             return None, None
         if models.faces is None:
             return await self._fleet.ask(models, lambda client: client.embed_image(image, request_id=request_id)), None
         if models.clip is None:
-            return None, await self._fleet.ask(models, lambda client: client.faces(image, min_score=score, request_id=request_id))
-        analysis = await self._fleet.ask(models, lambda client: client.analyze(image, min_score=score, request_id=request_id))
+            return None, await self._fleet.ask(
+                models, lambda client: client.faces(image, min_score=score, max_faces=most, request_id=request_id)
+            )
+        analysis = await self._fleet.ask(
+            models, lambda client: client.analyze(image, min_score=score, max_faces=most, request_id=request_id)
+        )
         return analysis.embedding, analysis.faces
 
 

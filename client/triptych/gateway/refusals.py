@@ -21,6 +21,12 @@ class Unauthorised(Refused):
     status = 401
 
 
+class Forbidden(Refused):
+    """Who asks may not, whatever the key."""
+
+    status = 403
+
+
 class TooSlow(Refused):
     """The request did not arrive whole in time."""
 
@@ -43,6 +49,16 @@ class NotServed(Refused):
     """The model is not the one that is served here."""
 
     status = 422
+
+
+class TooOften(Refused):
+    """This caller asked too much of late; `seconds` later there will be room."""
+
+    status = 429
+
+    def __init__(self, text: str, seconds: int) -> None:
+        super().__init__(text)
+        self.seconds = seconds
 
 
 class Gone(Refused):
@@ -70,6 +86,7 @@ _STATUS: dict[type[TriptychError], int] = {
     errors.NotFound: 503,  # it was there a moment ago
     errors.Overloaded: 503,
     errors.ServerUnreachable: 503,
+    errors.ModelLost: 503,
     errors.DeadlineExceeded: 504,
 }
 

@@ -2,9 +2,15 @@
 
 import ctypes
 import logging
+import socket
+import warnings
+from collections.abc import Callable
 
 import uvicorn
 from starlette.applications import Starlette
+
+from triptych.gateway.certificate import Certificate, Renewal
+from triptych.gateway.protocol import LimitedProtocol
 
 KEEP_ALIVE_SECONDS = 75
 """Longer than clients keep idle connections (Node: 4 s), so that it is they who close them, not we in the middle of a request."""
@@ -14,9 +20,17 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of glibc's mallopt
 _KEPT_BYTES, _LARGEST_MMAP = 128 << 20, 32 << 20
 
 
-def run(app: Starlette, host: str, port: int, log_level: str = "info") -> None:
-    """Serve until a signal ends it."""
+def run(
+    app: Starlette,
+    host: str,
+    port: int,
+    log_level: str = "info",
+    certificate: Certificate | None = None,
+    listening: Callable[[int], None] = lambda port: None,
+) -> None:
+    """Serve until a signal ends it; HTTPS with a `certificate`. `listening` is called with the port, once it does."""
     _keep_memory()
+    warnings.simplefilter("ignore")  # Pillow's hold what strangers sent; each new one would be logged, and kept for ever
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=log_level.upper())
     logging.getLogger("uvicorn.access").disabled = True  # the gateway's own lines say more
     config = uvicorn.Config(
@@ -24,7 +38,7 @@ def run(app: Starlette, host: str, port: int, log_level: str = "info") -> None:
         host=host,
         port=port,
         loop="uvloop",
-        http="httptools",
+        http=LimitedProtocol,
         ws="none",
         log_config=None,
         log_level=log_level,
@@ -33,8 +47,29 @@ def run(app: Starlette, host: str, port: int, log_level: str = "info") -> None:
         proxy_headers=False,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=STOP_SECONDS,
+        **(certificate.options if certificate else {}),
     )
-    uvicorn.Server(config).run()
+    _Server(config, certificate, listening).run()
+
+
+class _Server(uvicorn.Server):
+    """Tells when it listens, and looks once a second whether the certificate was renewed."""
+
+    def __init__(self, config: uvicorn.Config, certificate: Certificate | None, listening: Callable[[int], None]) -> None:
+        super().__init__(config)
+        config.load()
+        self._renewal = Renewal(certificate, config.ssl) if certificate and config.ssl else None
+        self._listening = listening
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._listening(self.servers[0].sockets[0].getsockname()[1])
+
+    async def on_tick(self, counter: int) -> bool:
+        if self._renewal is not None and counter % 10 == 0:
+            self._renewal.look()
+        return await super().on_tick(counter)
 
 
 def _keep_memory() -> None:

@@ -16,7 +16,7 @@ from triptych.library import duplicates, files
 from triptych.library.errors import LibraryIncomplete, NotInLibrary
 from triptych.library.indexing import Indexing
 from triptych.library.people import LibraryPeople
-from triptych.library.picture import read
+from triptych.library.picture import read, sendable
 from triptych.library.records import Hit, IndexReport, KnownFace, Photo, Progress
 from triptych.library.store import Store
 from triptych.library.vectors import Ids, Vectors, restored
@@ -140,18 +140,21 @@ class Library:
         """Photos whose embeddings are nearest to one, float32 [D], of the model that made the library; exact."""
         return self._hits(self._photos.snapshot().best(query, limit, self._among(only)))
 
-    def similar(self, photo: Path | int, client: Client | None = None, *, only: Only | None = None, limit: int = LIMIT) -> list[Hit]:
-        """Photos that look like one, which is not among them: a photo of the library (its path or id), or, with a client, any file."""
-        own = self._store.value("SELECT id FROM photo WHERE id = ?", (photo,)) if isinstance(photo, int) else self._id_of(photo)
+    def similar(
+        self, photo: Path | int | bytes, client: Client | None = None, *, only: Only | None = None, limit: int = LIMIT
+    ) -> list[Hit]:
+        """Photos that look like one, which is not among them: a photo of the library (its path or id), or, with a client, any file or
+        encoded picture (bytes)."""
+        own = None if isinstance(photo, bytes) else self._id_of(photo)
         blob = self._store.value("SELECT vector FROM photo_vector WHERE owner = ?", (own,))
         if blob is not None:
             query = restored(blob)
         elif client is None or isinstance(photo, int):
-            raise NotInLibrary(f"{photo} is not in the library; index it first, or hand in a client that can ask about it")
+            shown = "this picture" if isinstance(photo, bytes) else photo
+            raise NotInLibrary(f"{shown} is not in the library; index it first, or hand in a client that can ask about it")
         else:
             Witnesses(self._store).check(client)
-            status = self._status(photo)
-            query = client.embed_image(read(status).data)
+            query = client.embed_image(sendable(photo) if isinstance(photo, bytes) else read(self._status(photo)).data)
         found = self._photos.snapshot().best(query, limit + 1, self._among(only))
         return self._hits([hit for hit in found if hit[0] != own][:limit])
 
@@ -198,8 +201,9 @@ class Library:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
-    def _id_of(self, path: Path) -> int | None:
-        found = self._store.value("SELECT id FROM photo WHERE path = ?", (str(path.resolve()),))
+    def _id_of(self, photo: Path | int) -> int | None:
+        column, value = ("id", photo) if isinstance(photo, int) else ("path", str(photo.resolve()))
+        found = self._store.value(f"SELECT id FROM photo WHERE {column} = ?", (value,))
         return None if found is None else int(found)
 
     @staticmethod

@@ -43,12 +43,17 @@ def read(file: File) -> Picture:
 
 def opened(data: bytes | Path) -> Image.Image:
     """An upright RGB picture of a file that may be HEIC. Raises InvalidInput."""
-    _with_heif()
+    with_heif()
     try:
         with Image.open(io.BytesIO(data) if isinstance(data, bytes) else data) as image:
             return ImageOps.exif_transpose(image).convert("RGB")
     except UNREADABLE as error:
         raise InvalidInput(f"it cannot be decoded: {error}") from None
+
+
+def sendable(data: bytes) -> bytes:
+    """An encoded picture in a format that the server reads: as it is, or as JPEG. Raises InvalidInput for a HEIC that cannot be decoded."""
+    return _jpeg(data) if data[4:8] == b"ftyp" else data  # how HEIC and AVIF begin
 
 
 def _jpeg(data: bytes) -> bytes:
@@ -59,7 +64,7 @@ def _jpeg(data: bytes) -> bytes:
 
 def _taken(data: bytes, file: File) -> str:
     """When the camera says, otherwise when the file was last changed."""
-    _with_heif()
+    with_heif()
     try:
         with Image.open(io.BytesIO(data)) as image:
             exif = image.getexif()
@@ -74,7 +79,8 @@ def _taken(data: bytes, file: File) -> str:
     return datetime.fromtimestamp(file.mtime_ns / 1e9).isoformat(timespec="seconds")
 
 
-def _with_heif() -> None:
+def with_heif() -> None:
+    """Let Pillow read HEIC, HEIF and AVIF. Raises LibraryIncomplete."""
     try:
         import pillow_heif
     except ModuleNotFoundError as error:

@@ -9,6 +9,7 @@ from triptych.errors import (
     AccessDenied,
     DeadlineExceeded,
     InvalidInput,
+    ModelLost,
     NotFound,
     Overloaded,
     ServerError,
@@ -45,6 +46,7 @@ _CONNECTION_LOST = re.compile(
 NO_ANSWER = "the server did not answer in time"
 
 _QUEUE_TIMEOUT = "Request timeout expired"
+_STUB_DIED = re.compile(r"Stub process '[^']*' is not healthy")
 _TOO_LARGE = "larger than max"
 _RESTRICTED = "is restricted, expecting header"
 _NO_TRITON_BODY = "an exception occurred in the client while decoding the response"
@@ -85,6 +87,8 @@ def _kind(status: str, message: str) -> type[TriptychError]:
         return DeadlineExceeded
     if _RESTRICTED in message:  # gRPC: UNAVAILABLE, as if asking again would help
         return AccessDenied
+    if _STUB_DIED.search(message):  # INTERNAL, as if asking again were no use
+        return ModelLost
     if status == "RESOURCE_EXHAUSTED" and _TOO_LARGE in message:
         return InvalidInput
     return CLASSES.get(status, ServerError)

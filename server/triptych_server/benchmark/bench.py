@@ -71,7 +71,10 @@ def _served(options: BenchOptions, say: Callable[[str], None]) -> Iterator[Serve
     repository = options.repository or Repository.locate()
     profile = options.profile or "cpu"
     say(f"starting Triton with the profile {profile}")
-    with Engine(EngineOptions(repository, profile=profile, http_port=0, grpc_port=0, metrics_port=0)) as engine:
+    shared = options.plan.shared_memory
+    with Engine(
+        EngineOptions(repository, profile=profile, http_port=0, grpc_port=0, metrics_port=0, client_shared_memory=shared)
+    ) as engine:
         yield Served(engine.grpc_url.removeprefix("grpc://"), engine.pid, repository, engine.metrics_url, profile)
 
 

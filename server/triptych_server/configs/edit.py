@@ -62,7 +62,7 @@ def edit_tuned(file: Path, *, dims: Mapping[str, Sequence[int]], parameters: Map
         config.parameters[key].string_value = parameters[key]
     if config == before:
         return text
-    title = "".join(f"{line}\n" for line in takewhile(lambda line: line.startswith("#"), text.splitlines()))
+    title = "".join(f"{line}\n" for line in takewhile(lambda line: line.startswith("#"), text.split("\n")))
     return title + render_config(derive(without_derived(config)))
 
 

@@ -17,7 +17,10 @@ EMPTY = "{}"
 
 
 def flatten(message: Message) -> dict[str, Value]:
-    """Every field that is set, in the order of the proto; names stand for enums, scalar lists are one value."""
+    """Every field that is set, in the order of the proto; names stand for enums, scalar lists are one value.
+
+    Raises ValueError for a number that its enum does not have: protobuf takes any.
+    """
     return {plain(path): value for path, value in _fields(message)}
 
 
@@ -63,4 +66,8 @@ def _content(path: str, field: FieldDescriptor, content: Any) -> Iterator[tuple[
 
 
 def _scalar(field: FieldDescriptor, value: Any) -> Any:
-    return field.enum_type.values_by_number[value].name if field.enum_type else value
+    if not field.enum_type:
+        return value
+    if value not in field.enum_type.values_by_number:
+        raise ValueError(f"{field.name} is {value}; expected one of {', '.join(field.enum_type.values_by_name)}")
+    return field.enum_type.values_by_number[value].name

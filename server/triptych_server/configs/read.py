@@ -6,6 +6,7 @@ from pathlib import Path
 from google.protobuf import text_format
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
+from triptych_server.configs.fields import flatten
 from triptych_server.configs.nearest import did_you_mean
 from triptych_server.errors import ConfigError
 
@@ -24,9 +25,13 @@ def parse_config(text: str, name: str) -> ModelConfig:
     Raises ConfigError, with the line, on a syntax error or a field or word that Triton does not know.
     """
     try:
-        return text_format.Parse(text, ModelConfig())
+        config = text_format.Parse(text, ModelConfig())
+        flatten(config)  # which knows every enum's numbers; protobuf lets any pass
+        return config
     except text_format.ParseError as error:
         raise ConfigError(f"{name}:{_explained(str(error))}") from None
+    except ValueError as error:  # a number that the field cannot hold or does not know; its line is not told
+        raise ConfigError(f"{name}: {error}") from None
 
 
 def read_text(file: Path) -> str:

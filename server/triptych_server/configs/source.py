@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.text_encoding import CUnescape
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
 from triptych_server.configs.fields import is_map, labels, plain
 
 _TOKEN = re.compile(r"""#[^\n]*|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|[{}\[\]<>:;,]|[^\s#"'{}\[\]<>:;,]+""")
+_QUOTES = {'"', "'"}
 _CLOSING = {"{": "}", "<": ">", "[": "]"}
 
 
@@ -43,14 +45,14 @@ def _comments(text: str) -> dict[int, str]:
     found: dict[int, str] = {}
     above: list[str] = []
     in_title = True
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         tokens = _TOKEN.findall(line)
         if len(tokens) == 1 and tokens[0].startswith("#"):
-            above += [] if in_title else [tokens[0].lstrip("# ")]
+            above += [] if in_title else [tokens[0].strip("# \r")]
             continue
         in_title = False
         if tokens and tokens[-1].startswith("#"):
-            found[number] = tokens[-1].lstrip("# ")
+            found[number] = tokens[-1].strip("# \r")
         elif tokens and above:
             found[number] = " ".join(above)
         above = []
@@ -61,7 +63,7 @@ class _Reader:
     """Goes through the tokens of a text once."""
 
     def __init__(self, text: str) -> None:
-        lines = enumerate(text.splitlines(), 1)
+        lines = enumerate(text.split("\n"), 1)
         self._tokens = [(token, number) for number, line in lines for token in _TOKEN.findall(line) if not token.startswith("#")]
         self._next = 0
 
@@ -105,9 +107,12 @@ class _Reader:
             opening, _ = self._take()
             return self.message(field.message_type, _CLOSING[opening]) or [_Leaf("", line, "")]
         text, line = self._take()
-        while text[0] in "\"'" and self._peek()[:1] in {'"', "'"}:  # strings that follow each other are one
-            text += self._take()[0]
-        return [_Leaf("", line, text.strip("\"'"))]
+        if text[0] not in _QUOTES:
+            return [_Leaf("", line, text)]
+        parts = [text]
+        while self._peek()[:1] in _QUOTES:  # strings that follow each other are one
+            parts.append(self._take()[0])
+        return [_Leaf("", line, b"".join(CUnescape(part[1:-1]) for part in parts).decode())]
 
     def _peek(self) -> str:
         return self._tokens[self._next][0] if self._next < len(self._tokens) else ""
@@ -123,11 +128,12 @@ def _named(field: FieldDescriptor, elements: list[list[_Leaf]]) -> list[_Leaf]:
     names = [next((leaf.text for leaf in element if leaf.path == ("key" if mapped else "name")), "") for element in elements]
     found: list[_Leaf] = []
     for name, element in zip(names if mapped else labels(names), elements, strict=True):
-        for leaf in element:
-            if not mapped:
-                found.append(_Leaf(_join(f"{field.name}[{name}]", leaf.path), leaf.line, leaf.text))
-            elif leaf.path.partition(".")[0] == "value":
-                found.append(_Leaf(_join(f"{field.name}[{name}]", leaf.path.partition(".")[2]), leaf.line, leaf.text))
+        start = f"{field.name}[{name}]"
+        if mapped:  # an entry without a value has an empty one
+            values = [leaf for leaf in element if leaf.path.partition(".")[0] == "value"] or [_Leaf("value", element[0].line, "")]
+            found += [_Leaf(_join(start, leaf.path.partition(".")[2]), leaf.line, leaf.text) for leaf in values]
+        else:
+            found += [_Leaf(_join(start, leaf.path), leaf.line, leaf.text) for leaf in element]
     return found
 
 

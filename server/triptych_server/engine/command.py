@@ -12,8 +12,14 @@ from triptych_server.engine.triton import Triton
 from triptych_server.serving.backpressure import FOLDER_VARIABLE
 from triptych_server.serving.instance import PROFILE_VARIABLE
 
-CLOSED_APIS = "model-repository,shared-memory,logging,trace"
+CLOSED_APIS = ("model-repository", "logging", "trace")
+"""Who may load a model can run any code; logging and trace write files of the caller's choice."""
+SHARED_MEMORY, ALLOW_SHARED_MEMORY = "shared-memory", "allow-client-shm"
 CONTROL_HEADER = "triptych-control"
+CONTROL_HEADERS = (CONTROL_HEADER, f"triton-grpc-protocol-{CONTROL_HEADER}")
+"""Over HTTP and over gRPC."""
+SECRETS = ("TRIPTYCH_CONTROL_KEY", "TRIPTYCH_API_KEY", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
+"""Variables that models need not see."""
 
 
 def triton_command(
@@ -29,8 +35,9 @@ def triton_command(
     """The arguments of tritonserver, which loads `models` and no other. `staging` is an empty model repository
     beside the options' own, for models that come later.
 
-    The APIs that control it want the control key where options say so.
+    The APIs that control it want the control key.
     """
+    closed = ",".join(CLOSED_APIS if options.client_shared_memory else (*CLOSED_APIS, SHARED_MEMORY))
     command = [
         str(triton.server),
         *(f"--model-repository={root}" for root in (*options.repository.roots, staging)),
@@ -46,18 +53,19 @@ def triton_command(
         "--metrics-config=summary_latencies=true",
         "--disable-auto-complete-config",
         f"--log-verbose={int(options.log_verbose)}",
+        f"--http-restricted-api={closed}:{CONTROL_HEADER}={control_key}",
+        f"--grpc-restricted-protocol={closed}:{CONTROL_HEADER}={control_key}",
     ]
     for service, port in (("http", ports.http), ("grpc", ports.grpc), ("metrics", ports.metrics)):
-        command += [f"--{service}-address={options.host}", f"--{service}-port={port}"]
+        command += [f"--{service}-address={options.host if service == 'grpc' else options.plain_host}", f"--{service}-port={port}"]
+    if options.tls is not None:
+        command += options.tls.arguments
+    if options.client_shared_memory and triton.has_option(ALLOW_SHARED_MEMORY):
+        command.append(f"--{ALLOW_SHARED_MEMORY}=true")
     if triton.least_capability:
         command.append(f"--min-supported-compute-capability={triton.least_capability}")
     if options.profile != DEFAULT_PROFILE:
         command.append(f"--model-config-name={options.profile}")
-    if options.is_guarded:
-        command += [
-            f"--http-restricted-api={CLOSED_APIS}:{CONTROL_HEADER}={control_key}",
-            f"--grpc-restricted-protocol={CLOSED_APIS}:{CONTROL_HEADER}={control_key}",
-        ]
     return command
 
 
@@ -65,10 +73,10 @@ def triton_environment(triton: Triton, profile: str, backpressure: Path, environ
     """The environment of tritonserver and its Python stubs, which show the profile in their metrics, and how full they are in a folder.
 
     The wheel's stub starts Python isolated (PYTHONPATH is ignored): it finds our packages through the `python3` that is
-    first on PATH, so that is the folder of the running one.
+    first on PATH, so that is the folder of the running one. AIP_MODE would open one more port, on every address.
     """
     libraries = [str(folder) for folder in triton.libraries if folder.is_dir()]
-    inherited = {key: value for key, value in environment.items() if not key.startswith("PYTHON")}
+    inherited = {key: value for key, value in environment.items() if not key.startswith(("PYTHON", "AIP_")) and key not in SECRETS}
     return {
         "ORT_DISABLE_TELEMETRY": "1",  # the native backend's ONNX Runtime, too, reports to its maker unless told not to
         **inherited,

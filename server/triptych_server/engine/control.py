@@ -1,11 +1,13 @@
 """Triton's model control: load a model, anew or with another config, and unload it, while it serves."""
 
 import json
+import secrets
 import time
 import urllib.error
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Any
 
 from google.protobuf.json_format import MessageToJson
 from tritonclient.grpc.model_config_pb2 import ModelConfig
@@ -19,6 +21,7 @@ LOAD_SECONDS = 900.0
 DRAIN_SECONDS = 120.0
 """How long the last requests of an unloaded model are waited for; queues give them up after 60."""
 _POLL_SECONDS = 0.05
+_ASK_SECONDS = 10.0
 _THERE = ("READY", "UNLOADING", "LOADING")
 
 
@@ -37,10 +40,29 @@ class ControlApi:
         given = {"config": MessageToJson(config, preserving_proto_field_name=True)} if config is not None else {}
         self._post(model, "load", given, timeout)
 
-    def unload(self, model: str) -> None:
-        """Take no more requests for a model, and wait (DRAIN_SECONDS at most) until those under way are answered."""
+    def renew(self, model: str, timeout: float = LOAD_SECONDS) -> None:
+        """Load a model that is loaded once more, with the config that it has and new processes; needs nothing but this API.
+
+        Triton keeps the processes, dead ones too, when nothing but instances differ: so a field differs that no Python model reads.
+        """
+        config = self.config(model)
+        config["cc_model_filenames"] = {"renewed": secrets.token_hex(4)}
+        self._post(model, "load", {"config": json.dumps(config)}, timeout)
+
+    def config(self, model: str) -> dict[str, Any]:
+        """The config that a model was loaded with, in JSON's form."""
+        try:
+            found: dict[str, Any] = http_api.get(f"{self.url}/v2/models/{model}/config", self.headers, _ASK_SECONDS)
+        except urllib.error.HTTPError as error:
+            raise EngineError(f"{self.url} does not tell the config of {model}: {_reason(error.read())}") from None
+        except (OSError, ValueError) as error:
+            raise EngineError(f"{self.url} did not tell the config of {model}: {error}") from None
+        return found
+
+    def unload(self, model: str, drain: float = DRAIN_SECONDS) -> None:
+        """Take no more requests for a model, and wait (`drain` seconds at most) until those under way are answered."""
         self._post(model, "unload", {}, LOAD_SECONDS)
-        deadline = time.monotonic() + DRAIN_SECONDS
+        deadline = time.monotonic() + drain
         while self.states().get(model) in _THERE and time.monotonic() < deadline:
             time.sleep(_POLL_SECONDS)
 

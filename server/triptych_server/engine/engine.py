@@ -6,8 +6,9 @@ import secrets
 import shutil
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -19,19 +20,26 @@ from triptych_server.configs.read import OUR_RUNTIME, profile_config
 from triptych_server.disk import with_room
 from triptych_server.engine.backend_directory import build_backend_directory
 from triptych_server.engine.child import end_group, start_child
-from triptych_server.engine.command import CONTROL_HEADER, triton_command, triton_environment
+from triptych_server.engine.command import CONTROL_HEADERS, triton_command, triton_environment
 from triptych_server.engine.control import ControlApi
+from triptych_server.engine.drain import unload_all
+from triptych_server.engine.hidden_argument import hide_argument
+from triptych_server.engine.key_file import write_key
 from triptych_server.engine.log import TritonLog
 from triptych_server.engine.native_engines import with_bounded_queues, with_kept_engines
-from triptych_server.engine.options import EngineOptions
+from triptych_server.engine.options import LOOPBACK, EngineOptions
 from triptych_server.engine.ports import Ports, choose_ports
 from triptych_server.engine.readiness import HealthApi, not_ready
-from triptych_server.engine.running import EngineNote, new_note
+from triptych_server.engine.running import EngineNote, is_changing, new_note
 from triptych_server.engine.scratch import new_scratch, remove_stale_scratch
 from triptych_server.engine.servable import Servable, closure, find_servable, in_order, needs_of_all
+from triptych_server.engine.served_config import served_config
 from triptych_server.engine.shared_memory import new_prefix, remove_regions, remove_stale_regions
 from triptych_server.engine.start_watch import StartWatch
 from triptych_server.engine.triton import Triton, find_triton
+from triptych_server.engine.unready import NAME as UNREADY
+from triptych_server.engine.wanted import Wanted
+from triptych_server.engine.watch import Patience, Watch
 from triptych_server.errors import (
     ConfigError,
     DiskSpaceError,
@@ -42,9 +50,14 @@ from triptych_server.errors import (
 )
 from triptych_server.models.swap import JOURNAL, recover
 from triptych_server.repository_lock import FOLDER, locked
+from triptych_server.serving.backpressure import left_unanswered
 
 POLL_SECONDS = 0.1
 START_ATTEMPTS = 5
+UNDO_SECONDS = 120.0
+"""How long a restart waits for a change of models that the old Triton's end has interrupted."""
+IDLE_SECONDS = 2.0
+"""For connections that nobody uses, once every model is unloaded."""
 _logger = logging.getLogger(__name__)
 
 
@@ -64,6 +77,10 @@ class Engine:
         self._overridden: dict[str, ModelConfig | None] = {}
         self._backpressure: Path | None = None
         self._note: EngineNote | None = None
+        self._triton: Triton | None = None
+        self._staging: Path | None = None
+        self._serving = self._drained = False
+        self.wanted = Wanted(options.repository)
 
     @property
     def ports(self) -> Ports:
@@ -74,9 +91,8 @@ class Engine:
 
     @property
     def host(self) -> str:
-        """Where this machine reaches it."""
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.options.host, self.options.host)
-        return f"[{host}]" if ":" in host else host
+        """Where this machine reaches what has no TLS."""
+        return _reached(self.options.plain_host)
 
     @property
     def http_url(self) -> str:
@@ -85,8 +101,8 @@ class Engine:
 
     @property
     def grpc_url(self) -> str:
-        """`grpc://host:port` of the gRPC API."""
-        return f"grpc://{self.host}:{self.ports.grpc}"
+        """`grpc://host:port` of the gRPC API; `grpcs` with TLS."""
+        return f"grpc{'s' if self.options.tls else ''}://{_reached(self.options.host)}:{self.ports.grpc}"
 
     @property
     def metrics_url(self) -> str:
@@ -100,8 +116,8 @@ class Engine:
 
     @property
     def control_headers(self) -> dict[str, str]:
-        """HTTP headers that open the control APIs."""
-        return {CONTROL_HEADER: self.control_key} if self.options.is_guarded else {}
+        """Headers that open the control APIs, over HTTP and over gRPC."""
+        return dict.fromkeys(CONTROL_HEADERS, self.control_key)
 
     @property
     def log_file(self) -> Path | None:
@@ -122,20 +138,86 @@ class Engine:
         """
         if self.pid is not None:
             raise EngineError("this engine is running already; stop it first, or make another")
+        self._ports = None
         try:
             self._announce()
             self._servable = find_servable(self.options.repository)
             if self._servable.left_out:
                 self._say_left_out()
-            triton = find_triton(self.options.triton)
+            triton = self._triton = find_triton(self.options.triton)
             overrides = with_kept_engines(self.options.overrides, triton, self.options.repository)
             self._overrides = with_bounded_queues(overrides, triton, self._configs().values())
             self._start_triton(triton, time.monotonic() + self.options.start_timeout)
+            for file in write_key((self.ports.grpc, self.ports.http), self.control_key):
+                self._cleanup.callback(file.unlink, missing_ok=True)
             if self._note:
                 self._note.serving(self.http_url, self.control_headers, self.options.profile, self._overrides)
         except BaseException:
             self.stop()
             raise
+
+    def left_unanswered(self, model: str) -> bool:
+        """Whether a process of the model has died with requests that it had taken over: Triton will never answer them. Told once."""
+        return self._backpressure is not None and left_unanswered(model, self._backpressure)
+
+    def restart(self) -> None:
+        """End Triton at once, whatever it does, and start another at the same addresses, with the models that are in place now.
+
+        EngineError when it does not start; `restart` may be called again then, and `stop` must be in the end.
+        """
+        if self._triton is None:
+            raise EngineError("the engine has not been started")
+        self._serving = False
+        self.kill()
+        self._end_triton()
+        with self._unchanging():
+            if self._note:  # it may have been changed since
+                self.options = replace(self.options, profile=self._note.now().profile)
+            self._servable = find_servable(self.options.repository)
+            self._start_triton(self._triton, time.monotonic() + self.options.start_timeout)
+            if self._note:
+                self._note.serving(self.http_url, self.control_headers, self.options.profile, self._overrides)
+
+    def kill(self) -> None:
+        """End Triton at once; what it leaves is removed by `stop`."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
+
+    @property
+    def control(self) -> ControlApi:
+        """Its control API."""
+        return ControlApi(self.http_url, self.control_headers)
+
+    @property
+    def staging(self) -> Path:
+        """An empty model repository of this Triton's own; EngineError before `start`."""
+        if self._staging is None:
+            raise EngineError("the engine has not been started")
+        return self._staging
+
+    def new_watch(self, patience: Patience) -> Watch:
+        """Over the Triton that runs now."""
+        if self._process is None or self._log is None:
+            raise EngineError("the engine has not been started")
+        return Watch(self._process, self._log, self.control, self.metrics_url, self.wanted, patience)
+
+    def load(self, model: str, timeout: float) -> None:
+        """Load a model that is not loaded, as the start did. EngineError when that fails."""
+        profile = self._note.now().profile if self._note else self.options.profile
+        config = served_config(self.options.repository.model(model), profile, self._overrides, self.options.profile)
+        self.control.load(model, config, timeout)
+
+    def is_changing(self) -> bool:
+        """Whether a change of models is just loading and unloading them."""
+        return self._note is not None and is_changing(self._note.engine.file)
+
+    @contextlib.contextmanager
+    def _unchanging(self) -> Iterator[None]:
+        """Wait, but not for ever, until a change that was changing over has noticed that Triton is gone, and has put the files back."""
+        deadline = time.monotonic() + UNDO_SECONDS
+        while self.is_changing() and time.monotonic() < deadline:
+            time.sleep(POLL_SECONDS)
+        yield
 
     def _start_triton(self, triton: Triton, deadline: float) -> None:
         """Start it, and again when it crashes or hangs: on a machine that is busy with other things the handshake of Triton's Python
@@ -144,6 +226,8 @@ class Engine:
             try:
                 self._overridden = self._find_overridden()
                 self._wait_ready(self._launch(triton, deadline))
+                self.wanted.start(self.models)
+                self._serving, self._drained = True, False
                 return
             except TritonCrashedError as error:
                 if attempt == START_ATTEMPTS:
@@ -152,16 +236,28 @@ class Engine:
                 self._end_triton()
 
     def stop(self) -> None:
-        """Let Triton finish what is under way (up to `stop_timeout`), end it, remove what it leaves. Safe to call twice."""
+        """Let Triton finish what is under way (up to `stop_timeout`), end it, remove what it leaves. Safe to call twice; `kill`, from a
+        signal's handler, cuts it short."""
+        self._drain()
         self._end_triton()
         self._cleanup.close()
+
+    def _drain(self) -> None:
+        """Unload every model, callers first, so that each answers what it has and its `finalize` runs: a Triton that is told to end waits
+        for connections instead, idle ones too, and then ends without."""
+        if not self._serving or self.pid is None:
+            return
+        self._serving = False
+        needed = needs_of_all(self.options.repository)
+        unload_all(self.control, needed, time.monotonic() + self.options.stop_timeout, lambda: self.pid is not None)
+        self._drained = self.pid is not None and not self.control.ready()
 
     def _end_triton(self) -> None:
         """The process, and what it leaves."""
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()
             try:
-                self._process.wait(self.options.stop_timeout + 5)
+                self._process.wait(IDLE_SECONDS if self._drained else self.options.stop_timeout + 5)
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
@@ -240,7 +336,7 @@ class Engine:
         return {name: changed.get(name) for name in in_order(repository, later)}
 
     def _launch(self, triton: Triton, deadline: float) -> StartWatch:
-        self._ports = choose_ports(self.options)
+        self._ports = choose_ports(self.options if self._ports is None else self._ports.wanted_by(self.options))
         remove_stale_regions()
         remove_stale_scratch()
         prefix = new_prefix()
@@ -249,7 +345,9 @@ class Engine:
         self._launched.callback(shutil.rmtree, scratch, ignore_errors=True)
         backends, staging = scratch / "backends", self._note.engine.staging if self._note else scratch / "staging"
         backends.mkdir()
+        shutil.rmtree(staging / UNREADY, ignore_errors=True)
         staging.mkdir(exist_ok=True)
+        self._staging = staging
         build_backend_directory(backends, triton, self.options.repository.backends, self._kept_ours())
         self._backpressure = scratch / "backpressure"
         self._backpressure.mkdir()
@@ -268,14 +366,26 @@ class Engine:
         return StartWatch(self._process, self._log, deadline)
 
     def _wait_ready(self, watch: StartWatch) -> None:
-        api = HealthApi(self.http_url, self.control_headers)
+        api, key_shows = HealthApi(self.http_url, self.control_headers), True
         while True:
             watch.check()
+            if key_shows and self._log is not None and self._log.has_begun():
+                key_shows = False
+                self._hide_key()
             if api.is_live():
                 self._load_overridden(watch)
                 if self._all_ready(api):
                     return
             time.sleep(POLL_SECONDS)
+
+    def _hide_key(self) -> None:
+        """Triton takes the control key as an argument only, and every user of the machine sees those."""
+        assert self._process is not None
+        try:
+            hide_argument(self._process.pid, self.control_key)
+        except OSError as error:
+            if self._process.poll() is None:
+                _logger.warning("other users of this machine can read the control key in Triton's command line: %s", error)
 
     def _load_overridden(self, watch: StartWatch) -> None:
         """Load what wants another config than its folder's, once; a Triton that dies or hangs meanwhile is not waited for."""
@@ -324,3 +434,9 @@ class Engine:
 
     def _default_log(self) -> Path:
         return platformdirs.user_log_path("triptych") / f"triton-{self.ports.grpc}.log"
+
+
+def _reached(host: str) -> str:
+    """Where this machine reaches what is bound to `host`."""
+    host = {"0.0.0.0": LOOPBACK, "::": "::1"}.get(host, host)
+    return f"[{host}]" if ":" in host else host

@@ -15,6 +15,17 @@ def post(url: str, body: Mapping[str, Any], headers: Mapping[str, str], timeout:
     return json.loads(content) if content else None
 
 
+def get(url: str, headers: Mapping[str, str], timeout: float) -> Any:
+    """The JSON at an address. Raises OSError; HTTPError is one; ValueError for what is no JSON."""
+    return json.loads(text(url, headers, timeout))
+
+
+def text(url: str, headers: Mapping[str, str], timeout: float) -> str:
+    """What stands at an address. Raises OSError; HTTPError is one."""
+    with _open(urllib.request.Request(url, headers=dict(headers)), timeout) as response:
+        return str(response.read().decode("utf-8", "replace"))
+
+
 def status(url: str, timeout: float) -> int:
     """The HTTP status of a GET; 0 when nothing answers."""
     try:

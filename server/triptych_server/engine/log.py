@@ -12,6 +12,8 @@ from typing import IO
 KEPT_LINES = 400
 LOAD_FAILURE = re.compile(r"failed to load '(?P<model>[^']+)' version \d+: (?P<reason>.*)")
 POLL_FAILURE = re.compile(r"Poll failed for model directory '(?P<model>[^']+)': (?P<reason>.*)")
+OWN_LINE = re.compile(r"[IWE]\d{4} ")
+CRASHED = re.compile(r"^Signal \((?P<number>\d+)\) received")
 PORT_TAKEN = re.compile(r"Socket '(?P<socket>[^']+)' already in use")
 
 
@@ -26,6 +28,7 @@ class TritonLog:
         self._lines: deque[str] = deque(maxlen=KEPT_LINES)
         self._failures: dict[str, str] = {}
         self._reading = threading.Lock()
+        self.crashed = ""  # Triton's word that it has: its handler often hangs then, and the process lives on without answering
         self._thread: threading.Thread | None = None
 
     def follow(self, stream: IO[str]) -> None:
@@ -44,6 +47,11 @@ class TritonLog:
         with self._reading:
             return list(self._lines)[-count:]
 
+    def has_begun(self) -> bool:
+        """Whether Triton has said something by its logger: it has read its arguments by then."""
+        with self._reading:
+            return any(map(OWN_LINE.match, self._lines))
+
     def failures(self) -> dict[str, str]:
         """Why models could not be loaded, by model."""
         with self._reading:
@@ -55,6 +63,8 @@ class TritonLog:
                 text = line.rstrip("\n")
                 with self._reading:
                     self._lines.append(text)
+                    if CRASHED.match(text):
+                        self.crashed = text
                     for model, reason in load_failures([text]).items():
                         self._failures.setdefault(model, reason)
                 self._handler.emit(logging.LogRecord("triton", logging.INFO, "", 0, text, (), None))

@@ -2,7 +2,7 @@
 
 import contextlib
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from triptych_server.engine.options import EngineOptions
 from triptych_server.errors import EngineError
@@ -16,12 +16,17 @@ class Ports:
     grpc: int
     metrics: int
 
+    def wanted_by(self, options: EngineOptions) -> EngineOptions:
+        """These options, with these ports: for another Triton at the same addresses."""
+        return replace(options, http_port=self.http, grpc_port=self.grpc, metrics_port=self.metrics)
+
 
 def choose_ports(options: EngineOptions) -> Ports:
     """Resolve every 0 to a free port. EngineError when a port that was asked for is taken."""
-    wanted = {"http": options.http_port, "grpc": options.grpc_port, "metrics": options.metrics_port}
+    plain = options.plain_host
+    wanted = {"http": (plain, options.http_port), "grpc": (options.host, options.grpc_port), "metrics": (plain, options.metrics_port)}
     with contextlib.ExitStack() as held:  # all three are held at once, so that no free port is handed out twice
-        bound = {service: held.enter_context(_bind(options.host, port, service)).getsockname()[1] for service, port in wanted.items()}
+        bound = {service: held.enter_context(_bind(host, port, service)).getsockname()[1] for service, (host, port) in wanted.items()}
     return Ports(**bound)
 
 

@@ -18,11 +18,13 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from triptych_server.configs.overrides import Overrides
 from triptych_server.engine.control import ControlApi
 from triptych_server.errors import EngineError
 from triptych_server.repository import Repository
-from triptych_server.repository_lock import FOLDER
+from triptych_server.repository_lock import FOLDER, LOCK
 
 START_SECONDS = 1800.0
 """How long a change waits for an engine that is starting: as long as an engine itself does."""
@@ -41,7 +43,8 @@ def own_network() -> str:
 @dataclass(frozen=True, slots=True)
 class RunningEngine:
     """What an engine's note says. `staging` is an empty model repository of its own, for models on trial; `machine` is where it runs, for
-    people, and `network` for us: its addresses mean nothing in another. It is `serving` once all models are ready; it is `stale` when it
+    people, and `network` for us: its addresses mean nothing in another. `config_name` is the profile that its Triton was started with, and
+    takes configs of by itself; `profile` what it serves now. It is `serving` once all models are ready; it is `stale` when it
     may have loaded other models than those that are in place."""
 
     file: Path
@@ -51,6 +54,7 @@ class RunningEngine:
     http_url: str = ""
     control_headers: Mapping[str, str] = field(default_factory=dict)
     profile: str = ""
+    config_name: str = ""
     overrides: Overrides = field(default_factory=Overrides)
     serving: bool = False
     stale: bool = False
@@ -59,6 +63,11 @@ class RunningEngine:
     def control(self) -> ControlApi:
         """Its control API."""
         return ControlApi(self.http_url, self.control_headers)
+
+    def serve_profile(self, profile: str) -> None:
+        """Note that its models are of another profile now. An engine that has ended meanwhile needs no note."""
+        with contextlib.suppress(FileNotFoundError), self.file.open("r+b") as note:
+            _write(note.fileno(), replace(self, profile=profile))
 
     def mark(self, *, stale: bool) -> None:
         """Note whether it may have loaded other models than those in place. An engine that has ended meanwhile needs no note."""
@@ -97,9 +106,19 @@ class EngineNote:
     def serving(self, http_url: str, control_headers: Mapping[str, str], profile: str, overrides: Overrides) -> None:
         """Say where the engine can be reached, and what its models were loaded with."""
         self.engine = replace(
-            self.engine, http_url=http_url, control_headers=control_headers, profile=profile, overrides=overrides, serving=True
+            self.engine,
+            http_url=http_url,
+            control_headers=control_headers,
+            profile=profile,
+            config_name=profile,
+            overrides=overrides,
+            serving=True,
         )
         _write(self._note, self.engine)
+
+    def now(self) -> RunningEngine:
+        """What it says now: a change of models or of the profile writes into it, too."""
+        return _read(self.engine.file) or self.engine
 
     def remove(self) -> None:
         """The engine has ended."""
@@ -110,6 +129,18 @@ class EngineNote:
 def new_note(folder: Path) -> EngineNote:
     """A note in a repository's `folder`, whose lock is held; OSError where it cannot be written."""
     return EngineNote(folder / f"engine-{secrets.token_hex(4)}.json")
+
+
+def is_changing(file: Path) -> bool:
+    """Whether a change of models is changing the engine of this note over just now: it has marked it, and holds the repository."""
+    engine = _read(file)
+    if engine is None or not engine.stale:
+        return False
+    try:
+        with FileLock(file.parent / LOCK, timeout=0):
+            return False
+    except (Timeout, OSError):
+        return True
 
 
 def running_engines(repository: Repository, wait: float = START_SECONDS) -> FoundEngines:

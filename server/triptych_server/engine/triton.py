@@ -40,6 +40,10 @@ class Triton:
                 f"install Triptych into a Python {built_for}"
             )
 
+    def has_option(self, name: str) -> bool:
+        """Whether this release knows --`name`; others end at once when they read it."""
+        return name.encode() in self.server.read_bytes()
+
 
 def find_triton(named: Path | None = None) -> Triton:
     """The first Triton there is, in the order above. EngineError when there is none, or the named one is not whole."""

@@ -80,7 +80,7 @@ class Catalogue:
         wanted = text.strip().casefold().replace("_", "-")
         code = next((code for code, name in self.languages.items() if name.casefold() == wanted), wanted.partition("-")[0])
         code = self.aliases.get(code, code)
-        if not (2 <= len(code) <= 3 and code.isalpha()):
+        if not (2 <= len(code) <= 3 and code.isascii() and code.isalpha()):
             known = ", ".join(f"{code} {name}" for code, name in self.languages.items())
             raise ModelNameError(f"{text!r} is no language; expected a code such as de or pt-BR, or one of: {known}")
         return code

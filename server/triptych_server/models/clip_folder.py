@@ -1,6 +1,5 @@
 """A CLIP model in a folder as a hub gives it: both towers, the tokenizer, and the facts beside them."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from triptych_server.errors import ModelImportError
+from triptych_server.json_text import read_json
 from triptych_server.models.preprocess import Preprocess, read_preprocess
 from triptych_server.text.tokenizer import Clean, ClipTokenizer, LanguagePrefix, TokenizerOptions
 
@@ -93,7 +93,7 @@ def _object(content: dict[str, Any], key: str) -> dict[str, Any]:
 def _json(file: Path) -> dict[str, Any]:
     """A JSON object; {} where there is no such file."""
     try:
-        content = json.loads(file.read_text("utf-8"))
+        content = read_json(file.read_text("utf-8"))
     except FileNotFoundError:
         return {}
     except ValueError as error:

@@ -186,7 +186,8 @@ def _swap(engine: RunningEngine, repository: Repository, staged: Repository, cha
         left = []
     models = affected(repository, staged, {folder.name for folder in staged.models()} if engine.stale else changed)
     ensembles = [name for name in models if staged.model(name).parent == staged.ensembles]
-    trial = Trial(repository, staged, engine.staging, engine.profile, engine.overrides, models, free_suffix(set(left)))
+    suffix = free_suffix(set(left))
+    trial = Trial(repository, staged, engine.staging, engine.profile, engine.overrides, models, suffix, engine.config_name)
     return Swap(control, trial, models, ensembles, before, [name for name in left if name not in models])
 
 

@@ -4,6 +4,7 @@ The address is passed on with every call, because huggingface_hub reads HF_ENDPO
 """
 
 import os
+import re
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -15,6 +16,7 @@ from triptych_server.models.listing import HubFile, Listing
 from triptych_server.models.model_files import is_needed, lacks
 
 PUBLIC = "https://huggingface.co"
+_COMMIT = re.compile(r"[0-9a-f]{7,64}")
 _TRUE = ("1", "on", "yes", "true")
 
 
@@ -62,7 +64,7 @@ class Hub:
             files.append(HubFile(entry.rfilename, size, entry.lfs.sha256 if entry.lfs else None, None if entry.lfs else entry.blob_id))
         if missing := lacks({file.path for file in files}):
             raise HubError(f"{repository} at {revision} of {self.endpoint} {missing}; is it a model for Immich?")
-        if not info.sha:
+        if not info.sha or not _COMMIT.fullmatch(info.sha):  # it becomes a folder's name
             raise HubError(f"{self.endpoint} names no commit for {repository} at {revision}; it does not speak the hub's protocol")
         return Listing(repository, revision, info.sha, tuple(sorted(files, key=lambda file: file.path)))
 

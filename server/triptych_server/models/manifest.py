@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from triptych_server.errors import CacheError
+from triptych_server.json_text import read_json
 from triptych_server.models.listing import HubFile
 from triptych_server.models.model_files import is_safe
 
@@ -47,7 +48,7 @@ class Manifest:
     def read(cls, folder: Path) -> Self:
         """The manifest in `folder`; CacheError when it is damaged."""
         try:
-            content = json.loads((folder / FILE).read_text("utf-8"))
+            content = read_json((folder / FILE).read_text("utf-8"))
             files = tuple(ManifestFile(**file) for file in content.pop("files"))
             found = cls(**content, files=files)
             odd = [file.path for file in files if not is_safe(file.path)]

@@ -1,12 +1,12 @@
 """What a model wants done to a picture before it sees it, read from the files beside the graph."""
 
-import json
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
 from typing import Any, Literal
 
 from triptych_server.errors import ModelImportError
+from triptych_server.json_text import read_json
 
 OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)
 OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)
@@ -80,7 +80,7 @@ def _huggingface(config: dict[str, Any]) -> dict[str, Any]:
     cropped = bool(config.get("do_center_crop", crop is not None))
     side = crop if cropped and crop is not None else size
     if isinstance(side, dict):
-        side = [side["height"], side["width"]] if "height" in side else side.get("shortest_edge")
+        side = [side["height"], side.get("width")] if "height" in side else side.get("shortest_edge")
     interpolation = {2: "bilinear", 3: "bicubic"}.get(config.get("resample", 3), f"PIL's {config.get('resample')}")
     said = {"size": side, "mean": config.get("image_mean"), "std": config.get("image_std")}
     said |= {"interpolation": interpolation, "resize_mode": "shortest" if cropped else "squash"}
@@ -97,7 +97,7 @@ def _side(size: object) -> int:
 def _read(path: Path) -> dict[str, Any]:
     """A JSON object, or {} where there is no such file."""
     try:
-        content = json.loads(path.read_text("utf-8"))
+        content = read_json(path.read_text("utf-8"))
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:

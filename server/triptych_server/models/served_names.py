@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from triptych_server.errors import ConfigError
+from triptych_server.json_text import read_json
 from triptych_server.models.catalogue import Task
 from triptych_server.repository import Repository
 
@@ -35,7 +36,7 @@ def served_names(repository: Repository) -> dict[Task, ServedName]:
     """What is served for each task, as far as it came from the cache. ConfigError when the file is damaged."""
     file = repository.root / FILE
     try:
-        return {task: ServedName(**value) for task, value in json.loads(file.read_text("utf-8")).items()}
+        return {task: ServedName(**value) for task, value in read_json(file.read_text("utf-8")).items()}
     except FileNotFoundError:
         return {}
     except (ValueError, TypeError, AttributeError) as error:

@@ -40,6 +40,10 @@ def load_weights(model: ModelProto, source: Path) -> None:
 def fingerprint(bare: ModelProto, source: Path) -> str:
     """SHA-256 of a graph's file and of the sidecars it names, in the order of their names."""
     sidecars = {entry.value for t in bare.graph.initializer for entry in t.external_data if entry.key == "location"}
+    folder = source.parent.resolve()
+    for name in sidecars:
+        if not (source.parent / name).resolve().is_relative_to(folder):  # links are followed
+            raise ModelImportError(f"{source.name} wants weights from outside of its folder; it is not taken")
     digest = hashlib.sha256()
     for path in [source, *(source.parent / name for name in sorted(sidecars))]:
         try:

@@ -13,6 +13,7 @@ from tritonclient.grpc.model_config_pb2 import ModelConfig
 from triptych_server.configs.overrides import Overrides
 from triptych_server.configs.read import profile_config, render_config
 from triptych_server.engine.servable import CALLED_BY_PARAMETER
+from triptych_server.engine.served_config import served_config
 from triptych_server.repository import CONVERTED, WEIGHTS, Repository
 
 ON_TRIAL = "__next"
@@ -23,7 +24,7 @@ _SUFFIX = re.compile(rf"{ON_TRIAL}\d*\b")
 @dataclass(frozen=True, slots=True)
 class Trial:
     """`models` of `staged`, a copy of `repository` that lacks unchanged weights, on trial in the model repository `folder`, with `suffix`
-    behind their names."""
+    behind their names. Triton itself reads the configs of the profile `config_name`; "": of `profile`."""
 
     repository: Repository
     staged: Repository
@@ -32,6 +33,7 @@ class Trial:
     overrides: Overrides
     models: Collection[str]
     suffix: str = ON_TRIAL
+    config_name: str = ""
 
     def name(self, model: str) -> str:
         """A model's name on trial."""
@@ -62,11 +64,8 @@ class Trial:
         return config
 
     def overridden(self, name: str) -> ModelConfig | None:
-        """What the engine's start made of a model's config, where that differs."""
-        folder = self.repository.model(name)
-        config = profile_config(folder, self.profile)
-        applied = self.overrides.applied(config, folder / "1" / "model.onnx")
-        return applied if applied != config else None
+        """What the engine's start made of a model's config, where Triton by itself would read another."""
+        return served_config(self.repository.model(name), self.profile, self.overrides, self.config_name or self.profile)
 
     def on_trial(self, config: ModelConfig) -> ModelConfig:
         """The config with the names of what is swapped replaced by those on trial, its own included."""

@@ -11,7 +11,7 @@ from triptych_server.errors import ModelCallError, OverloadedError, TriptychServ
 from triptych_server.sessions.protocol import Arrays
 
 # Triton 2.51 hands every refusal of the inner queue, Triton's or ours, on as INTERNAL: only the text still tells what it was.
-_BUSY = ("maximum queue size", "requests waiting already", "timeout expired", "not ready", "is not available")
+_BUSY = ("maximum queue size", "requests waiting already", "timeout expired", "not ready", "is not available", "is not healthy")
 
 
 def call_model(model: str, inputs: Arrays, outputs: Sequence[str]) -> Arrays:

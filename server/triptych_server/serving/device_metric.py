@@ -8,6 +8,7 @@ from typing import TypeAlias
 import triton_python_backend_utils as pb_utils
 
 from triptych_server.serving.instance import PROFILE_VARIABLE, Instance
+from triptych_server.serving.metric_labels import metric_labels
 from triptych_server.sessions.protocol import Device
 
 NAME = "triptych_device_info"
@@ -21,6 +22,6 @@ def publish_device(instance: Instance, device: Device) -> DeviceMetric:
     family = pb_utils.MetricFamily(NAME, HELP, pb_utils.MetricFamily.GAUGE)
     labels = {"requested": device.requested, "actual": device.actual, "precision": device.precision}
     profile = os.environ.get(PROFILE_VARIABLE, "")
-    metric = family.Metric({**instance.metric_labels(), "profile": profile, **labels})
+    metric = family.Metric({**metric_labels(instance), "profile": profile, **labels})
     metric.set(0.0 if device.fallback else 1.0)
     return metric, family  # freed in this order

@@ -19,6 +19,7 @@ from triptych_server.serving.gathering import Call, Rows, call_in_chunks
 from triptych_server.serving.instance import Instance
 from triptych_server.serving.intake import Intake, Read
 from triptych_server.serving.request_queue import Item, Waiting
+from triptych_server.serving.warnings import drop_warnings
 from triptych_server.sessions.protocol import Arrays
 
 _WORKERS = 2
@@ -61,6 +62,7 @@ class GatheredModel(Generic[Item]):
 
     def initialize(self, args: Mapping[str, str]) -> None:
         """Prepare; raises ConfigError, which Triton shows as the reason why the model is not loaded."""
+        drop_warnings()
         self._instance = Instance.from_args(args)
         threads = self._instance.parameters.integer("threads", 1)
         self._gathering = self.prepare(self._instance, self._instance.own_parameters("threads").values)
@@ -92,6 +94,7 @@ class GatheredModel(Generic[Item]):
             except Exception as error:  # the worker lives on; who has an answer already keeps it
                 for waiting in batch:
                     responses.send(waiting.request, responses.failure(error, self._instance.model))
+            self._intake.done()
 
     def _run(self, batch: Sequence[Waiting[Item]]) -> None:
         began = time.perf_counter()

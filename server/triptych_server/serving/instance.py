@@ -1,7 +1,6 @@
 """What Triton tells a Python model or backend about itself at start, as one typed object."""
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,11 +60,6 @@ class Instance:
             parameters=_parameters(config.get("parameters")),
             config=config,
         )
-
-    def metric_labels(self) -> dict[str, str]:
-        """Labels of its metrics, with those of no other process: Triton frees a metric with the first of two owners that gave the same
-        labels (server#8663), and when a model is loaded anew the next one has its metrics before the last one's go."""
-        return {"model": self.model, "instance": self.name, "process": str(os.getpid())}
 
     def _device(self) -> int:
         """Triton's choice; where it knows no devices (AMD's), the instances take those of the parameter `device_ids` in turn."""

@@ -41,10 +41,10 @@ class Intake(Generic[Item]):
     def __init__(self, instance: Instance) -> None:
         self._model, self._options = instance.model, QueueOptions.from_parameters(instance.parameters, instance.model)
         self._queue: RequestQueue[Item] = RequestQueue(self._options.max_waiting)
-        self._metrics = QueueMetrics(instance, self._queue.__len__)
+        self._busy: set[int] = set()  # threads that have a batch which is not answered yet
+        self._metrics = QueueMetrics(instance, self._queue.__len__, self._busy.__len__)
         self._enough = min(self._options.max_waiting, BATCHES_AHEAD * max(1, instance.max_batch_size))
         self._load = Load(self._model, backpressure_folder())
-        self._answering: set[int] = set()
         self._showing = threading.Lock()
         self._fed = Fed(self._options.feeds, backpressure_folder())
         self._workers: list[threading.Thread] = []
@@ -74,16 +74,12 @@ class Intake(Generic[Item]):
             self._metrics.count(refused=len(refused))
 
     def next(self, most_rows: int = 1) -> list[Waiting[Item]] | None:
-        """Wait while those that this model feeds have enough, then for the next batch; None when the model is being closed and nothing
-        is left. Who has waited too long, or has gone, is answered and left out, so it may be empty."""
-        self._answering.discard(threading.get_ident())
-        self._show()
+        """Wait while those that this model feeds have enough, then for the next batch, after which `done` is to be called; None when the
+        model is being closed and nothing is left. Who has waited too long, or has gone, is answered and left out, so it may be empty."""
         self._fed.wait()
         taken = self._queue.take(most_rows)
         if taken is None:
             return None
-        self._answering.add(threading.get_ident())  # until it asks for the next batch
-        self._show()
         now = time.monotonic()
         for waiting in taken.expired:  # Triton's own words for it, which clients know
             late = OverloadedError(f"Request timeout expired: it waited {now - waiting.since:.1f} s for {self._model}")
@@ -91,7 +87,17 @@ class Intake(Generic[Item]):
         batch = [waiting for waiting in taken.batch if not self._has_gone(waiting, now)]
         if taken.expired:
             self._metrics.count(refused=len(taken.expired))
+        if batch:
+            self._busy.add(threading.get_ident())
+            self._metrics.touch()
+        self._show()
         return batch
+
+    def done(self) -> None:
+        """This thread's batch is answered."""
+        self._busy.discard(threading.get_ident())
+        self._metrics.touch()
+        self._show()
 
     def count(self, batch: Sequence[Waiting[Item]], seconds: float) -> None:
         """A batch has just been run, in this time."""
@@ -115,7 +121,7 @@ class Intake(Generic[Item]):
     def _show(self) -> None:
         with self._showing:  # whoever is last has seen all changes
             waiting = len(self._queue)
-            self._load.show(full=waiting >= self._enough, owes=waiting > 0 or bool(self._answering))
+            self._load.show(full=waiting >= self._enough, owes=waiting > 0 or bool(self._busy))
 
     def _waiting(self, request: pb_utils.InferenceRequest, found: Read[Item]) -> Waiting[Item]:
         now, limit = time.monotonic(), float(self._options.max_wait_seconds)

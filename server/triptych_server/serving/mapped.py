@@ -18,6 +18,7 @@ from triptych_server.serving import responses
 from triptych_server.serving.instance import Instance
 from triptych_server.serving.intake import Intake, Read
 from triptych_server.serving.request_queue import Waiting
+from triptych_server.serving.warnings import drop_warnings
 from triptych_server.sessions.protocol import Arrays
 
 Answer = Callable[[Arrays], Arrays]
@@ -36,6 +37,7 @@ class MappedModel:
 
     def initialize(self, args: Mapping[str, str]) -> None:
         """Prepare; raises ConfigError, which Triton shows as the reason why the model is not loaded."""
+        drop_warnings()
         self._instance = Instance.from_args(args)
         threads = self._instance.parameters.integer("threads", 1) or len(os.sched_getaffinity(0))
         if threads < 0:
@@ -56,6 +58,7 @@ class MappedModel:
         while (taken := self._intake.next()) is not None:
             for waiting in taken:
                 self._respond(waiting)
+            self._intake.done()
 
     def _respond(self, waiting: Waiting[Arrays]) -> None:
         try:

@@ -77,6 +77,7 @@ class NetworkBackend:
             with self._places.one() as place:
                 if batch := self._intake.next(self._most_rows):
                     self._run(batch, place)
+                    self._intake.done()
 
     def _run(self, batch: Sequence[Waiting[Arrays]], place: Place) -> None:
         """Run a batch and answer it. If it fails as a whole, each request gets its own run, so that none takes the others along."""

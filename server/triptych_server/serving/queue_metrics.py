@@ -11,6 +11,7 @@ from collections.abc import Callable
 import triton_python_backend_utils as pb_utils
 
 from triptych_server.serving.instance import Instance
+from triptych_server.serving.metric_labels import metric_labels
 
 EVERY_SECONDS = 0.2
 """At most so often the page is brought up to date: each number is a round trip to the server."""
@@ -22,22 +23,27 @@ COUNTERS = {
     "triptych_compute_seconds_total": "Time that their batches took to compute, counted for every request of a batch",
     "triptych_refused_total": "Requests refused because too many waited, or because they waited too long",
 }
-WAITING, WAITING_HELP = "triptych_waiting", "Requests that wait for their batch now"
+GAUGES = {
+    "triptych_waiting": "Requests that wait for their batch now",
+    "triptych_running": "Batches that run now, or are being answered",
+}
 
 
 class QueueMetrics:
-    """Counts of one instance, which any thread may raise; one of its own publishes them. `waiting` tells how many wait."""
+    """Counts of one instance, which any thread may raise; one of its own publishes them. `waiting` tells how many requests wait,
+    `running` how many batches run: by both, and the counts, who watches the server sees that a model hangs."""
 
-    def __init__(self, instance: Instance, waiting: Callable[[], int]) -> None:
-        labels = instance.metric_labels()
+    def __init__(self, instance: Instance, waiting: Callable[[], int], running: Callable[[], int]) -> None:
+        labels = metric_labels(instance)
         kinds = {name: (text, pb_utils.MetricFamily.COUNTER) for name, text in COUNTERS.items()}
-        kinds[WAITING] = (WAITING_HELP, pb_utils.MetricFamily.GAUGE)
+        kinds |= {name: (text, pb_utils.MetricFamily.GAUGE) for name, text in GAUGES.items()}
         families = {name: pb_utils.MetricFamily(name, text, kind) for name, (text, kind) in kinds.items()}
         self._published = {name: (family.Metric(labels), family) for name, family in families.items()}  # freed in this order
-        self._waiting = waiting
+        self._gauges = dict(zip(GAUGES, (waiting, running), strict=True))
         self._counts = dict.fromkeys(COUNTERS, 0.0)
         self._lock = threading.Lock()
         self._changed, self._closing = threading.Event(), threading.Event()
+        self._changed.set()  # an instance that died may have left its gauges
         self._publisher = threading.Thread(target=self._publish, name=f"{instance.model}_metrics", daemon=True)
         self._publisher.start()
 
@@ -46,6 +52,10 @@ class QueueMetrics:
         with self._lock:
             for name, value in more.items():
                 self._counts[f"triptych_{name}_total"] += value
+        self._changed.set()
+
+    def touch(self) -> None:
+        """Something waits or runs that did not, or no longer."""
         self._changed.set()
 
     def close(self) -> None:
@@ -66,5 +76,6 @@ class QueueMetrics:
             for name, more in added.items():
                 if more:
                     self._published[name][0].increment(more)
-            self._published[WAITING][0].set(float(self._waiting()))
+            for name, gauge in self._gauges.items():
+                self._published[name][0].set(float(gauge()))
             self._closing.wait(EVERY_SECONDS)

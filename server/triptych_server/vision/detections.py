@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 NMS_IOU = 0.4  # insightface's
 MAX_FACES = 1024  # what "all" means at most: a low threshold must not turn every anchor into a recognition run
 MAX_CANDIDATES = 4096  # the surest anchors that enter suppression, whose cost grows with faces x candidates
+_FARTHEST = 1e6  # pixels of the detector's square: no face lies there, and photo pixels beyond it may be more than float32 holds
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,8 +30,8 @@ class Detections:
 def find_faces(anchors: Detections, min_score: float, max_faces: int = 0, nms_iou: float = NMS_IOU) -> Detections:
     """The faces among a detector's anchors (boxes [A,4], scores [A], landmarks [A,5,2], in any order); a copy.
 
-    Faces have at least `min_score`; at most `max_faces` are kept (0: MAX_FACES). Anchors with a number that is not finite, an empty box or
-    landmarks all in one point are no faces.
+    Faces have at least `min_score`; at most `max_faces` are kept (0: MAX_FACES). Anchors with a number that is not finite or absurdly
+    large, an empty box or landmarks all in one point are no faces.
     """
     sure = anchors[np.flatnonzero(anchors.scores >= min_score)]  # NaN compares false; most anchors end here
     sound = sure[_sound(sure)]
@@ -63,6 +64,7 @@ def _overlap(box: NDArray[np.float64], boxes: NDArray[np.float64], area: float, 
 
 
 def _sound(faces: Detections) -> NDArray[np.bool_]:
-    finite = np.isfinite(faces.boxes).all(axis=1) & np.isfinite(faces.landmarks).all(axis=(1, 2)) & np.isfinite(faces.scores)
-    extent = (faces.boxes[:, 2:] > faces.boxes[:, :2]).all(axis=1)
-    return np.asarray(finite & extent & (faces.landmarks != faces.landmarks[:, :1]).any(axis=(1, 2)))
+    boxes, landmarks = faces.boxes, faces.landmarks
+    near = (abs(boxes) <= _FARTHEST).all(axis=1) & (abs(landmarks) <= _FARTHEST).all(axis=(1, 2))  # NaN compares false
+    extent = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
+    return np.asarray(near & extent & np.isfinite(faces.scores) & (landmarks != landmarks[:, :1]).any(axis=(1, 2)))

@@ -139,16 +139,18 @@ def streamed(port, size):
 
 
 def test_an_api_key(triton, folder, group):
-    with gateway([triton.grpc_url], folder, "--api-key", "tsecret") as locked:
+    key = "t" * 20
+    with gateway([triton.grpc_url], folder, "--max-faces", "1", environment={"TRIPTYCH_API_KEY": key}) as locked:
         assert locked.get("/ping").text == "pong"
         assert locked.get("/health/ready").json() == {"status": "ready"}
         answer = locked.predict(VISUAL, group)
         assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
         assert locked.get("/metrics").status_code == 401
-        for headers in ({"Authorization": "Bearer wrong"}, {"Authorization": "Basic tsecret"}, {"X-Api-Key": "tsecre"}):
+        for headers in ({"Authorization": "Bearer wrong"}, {"Authorization": f"Basic {key}"}, {"X-Api-Key": key[1:]}):
             assert locked.predict(VISUAL, group, headers=headers).status_code == 401
-        for headers in ({"Authorization": "Bearer tsecret"}, {"X-Api-Key": "tsecret"}):
+        for headers in ({"Authorization": f"Bearer {key}"}, {"X-Api-Key": key}):
             assert locked.predict(VISUAL, group, headers=headers).status_code == 200
+        assert len(locked.predict(FACES, group, headers=headers).json()["facial-recognition"]) == 1, "of the three on it"
 
 
 def test_request_ids_reach_the_log_the_answer_and_triton(running, triton, group):

@@ -11,6 +11,7 @@ from triptych import (
     AccessDenied,
     DeadlineExceeded,
     InvalidInput,
+    ModelLost,
     NotFound,
     Overloaded,
     RetryPolicy,
@@ -80,6 +81,16 @@ def test_a_full_queue_is_asked_again(ask, url, script):
     assert script.seen[2].timeout_us < script.seen[0].timeout_us  # the deadline goes on
 
 
+def test_a_request_whose_process_died_is_asked_again(ask, url, script):
+    """In Triton's words, which it gives as an inner error: the model is loaded anew meanwhile."""
+    script.replies += [Reply("INTERNAL", "Stub process 'x_0' is not healthy.")]
+    assert np.array_equal(ask(url, {"retry": FAST}, "embed_image", b"abc"), embedding_of(b"abc"))
+    assert len(script.seen) == 2
+    script.replies += [Reply("INTERNAL", "in ensemble 'photo', Stub process 'x_0' is not healthy.")]
+    with pytest.raises(ModelLost, match="^Stub process 'x_0' is not healthy.$"):
+        ask(url, {"retry": RetryPolicy.never()}, "embed_image", b"abc")
+
+
 def test_a_queue_that_stays_full_is_an_overload(ask, url, script):
     script.replies += [FULL] * 9
     with pytest.raises(Overloaded) as caught:
@@ -93,7 +104,7 @@ def test_a_queue_that_stays_full_is_an_overload(ask, url, script):
     [
         (Reply("INVALID_ARGUMENT", "in ensemble 'search_image', no picture: 3 bytes"), InvalidInput, "no picture: 3 bytes"),
         (Reply("NOT_FOUND", "Request for unknown model: 'x' is not found"), NotFound, "Request for unknown model: 'x' is not found"),
-        (Reply("INTERNAL", "Stub process 'x_0' is not healthy."), ServerError, "Stub process 'x_0' is not healthy."),
+        (Reply("INTERNAL", "the graph is broken"), ServerError, "the graph is broken"),
         (
             Reply("UNAVAILABLE", "Request timeout expired"),
             DeadlineExceeded,

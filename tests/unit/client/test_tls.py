@@ -2,12 +2,12 @@
 
 import shutil
 import ssl
-import subprocess
 from pathlib import Path
 
 import grpc
 import pytest
 
+from tests.support.certificates import make_certificates
 from tests.unit.client.scripted_server import grpc_server, http_server
 from triptych import TLS, InvalidInput, RetryPolicy, ServerUnreachable
 
@@ -16,20 +16,7 @@ pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="makes i
 
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with ca.pem, and {server,client}.{pem,key} signed by it; the server is 127.0.0.1."""
-    folder = tmp_path_factory.mktemp("certificates")
-
-    def openssl(*arguments: str) -> None:
-        subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
-
-    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
-    openssl("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=test authority", "-days", "2")
-    (folder / "san").write_text("subjectAltName=IP:127.0.0.1\n")
-    for name in ("server", "client"):
-        openssl("req", *key, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")
-        sign = ["-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile", "san"]
-        openssl("x509", "-req", "-in", f"{name}.csr", "-out", f"{name}.pem", *sign)
-    return folder
+    return make_certificates(tmp_path_factory.mktemp("certificates"))
 
 
 @pytest.fixture(params=["grpcs", "https"])

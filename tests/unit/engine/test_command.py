@@ -42,12 +42,26 @@ def test_a_profile_is_a_model_config_name_and_the_default_is_none():
     assert not any("model-config-name" in item for item in command())
 
 
-def test_control_apis_are_closed_with_a_key_when_others_can_reach_it():
-    closed = "model-repository,shared-memory,logging,trace:triptych-control=secret"
-    assert {f"--http-restricted-api={closed}", f"--grpc-restricted-protocol={closed}"} <= set(command(host="0.0.0.0"))
-    assert f"--http-restricted-api={closed}" in command(host="127.0.0.1", control_key="secret")
-    assert not any("restricted" in item for item in command(host="127.0.0.1"))
-    assert not any("restricted" in item for item in command(host="::1"))
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "0.0.0.0"])
+def test_control_apis_are_closed_with_a_key_wherever_it_listens(host):
+    closed = "model-repository,logging,trace,shared-memory:triptych-control=secret"
+    assert {f"--http-restricted-api={closed}", f"--grpc-restricted-protocol={closed}"} <= set(command(host=host))
+    opened = "model-repository,logging,trace:triptych-control=secret"
+    arguments = command(host=host, client_shared_memory=True)
+    assert {f"--http-restricted-api={opened}", f"--grpc-restricted-protocol={opened}"} <= set(arguments)
+    assert not any("allow-client-shm" in item for item in arguments), "the Triton from PyPI does not know it, and would end"
+
+
+def test_models_see_no_secrets_and_no_port_is_opened_from_the_environment():
+    given = {"TRIPTYCH_CONTROL_KEY": "a", "TRIPTYCH_API_KEY": "b", "HF_TOKEN": "c", "AIP_MODE": "PREDICTION", "PATH": "/bin"}
+    assert not set(triton_environment(find_triton(), "cpu", given)) & set(given) - {"PATH"}
+
+
+@pytest.mark.parametrize("key", ["", "a:b", "a b", "ключ", "a=b"])
+def test_a_control_key_that_triton_would_read_otherwise_is_refused(key):
+    with pytest.raises(EngineError, match="control key") as refusal:
+        EngineOptions(REPOSITORY, control_key=key)
+    assert not key or key not in str(refusal.value).partition("expected")[0]
 
 
 def test_stubs_find_this_python_and_nothing_else():

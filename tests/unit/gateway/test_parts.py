@@ -53,6 +53,8 @@ def test_other_forms():
         ("application/json", b"{}"),
         ("multipart/form-data", b""),
         ("multipart/form-data; boundary=b", b"no form"),
+        ("application/x-www-form-urlencoded", b"a=b&" * 20),
+        ("application/x-www-form-urlencoded", b"entries=\xff"),
         ("", b""),
     ):
         with pytest.raises(Malformed):

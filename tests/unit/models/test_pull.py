@@ -292,6 +292,16 @@ def test_a_repository_without_a_model_is_refused(server, fetch):
         fetch(model_name("me/notes"))
 
 
+@pytest.mark.parametrize("commit", ["../../../evil", "/tmp/evil", "main", "a" * 65, "."])
+def test_a_commit_that_is_no_hash_becomes_no_folder(server, fetch, cache, commit):
+    """What a hub answers names folders of the cache."""
+    server.commits[CLIP.repository, commit] = clip_files()
+    server.revisions[CLIP.repository]["main"] = commit
+    with pytest.raises(HubError, match="names no commit"):
+        fetch()
+    assert not [file for file in cache.root.parent.rglob("*") if "evil" in file.name]
+
+
 def test_an_unreachable_hub_names_the_address_the_ways_out_and_what_is_here(fetch):
     fetch()
     with pytest.raises(HubUnreachableError) as caught:

@@ -65,6 +65,26 @@ def test_fingerprint_covers_the_sidecar(tmp_path: Path) -> None:
     assert store.fingerprint(store.read(source), source) != before
 
 
+@pytest.mark.parametrize("place", ["../secret", "/dev/zero", "a/../../secret", "link", "folder/secret"])
+def test_weights_from_outside_of_the_models_folder_are_not_even_read(tmp_path: Path, place: str) -> None:
+    """/dev/zero has no end."""
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (tmp_path / "secret").write_bytes(bytes(1 << 16))
+    (folder / "link").symlink_to("../secret")
+    (folder / "folder").symlink_to("..")
+    source = write_source(folder / "a.onnx", 1, sidecar=True)
+    model = onnx.load(str(source), load_external_data=False)
+    for tensor in model.graph.initializer:
+        for entry in tensor.external_data:
+            entry.value = place if entry.key == "location" else entry.value
+    source.write_bytes(model.SerializeToString())
+    with pytest.raises(ModelImportError, match="from outside of its folder"):
+        store.fingerprint(store.read(source), source)
+    with pytest.raises(ModelImportError):
+        store.load_weights(store.read(source), source)
+
+
 def test_failed_block_leaves_the_target_and_no_litter(tmp_path: Path) -> None:
     target = tmp_path / "model.onnx"
     target.write_bytes(b"old")

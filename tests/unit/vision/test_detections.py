@@ -93,6 +93,13 @@ def test_anchors_that_are_no_numbers_are_no_faces_and_hide_none(part, value):
     np.testing.assert_array_equal(found.scores, good.scores)
 
 
+@pytest.mark.parametrize("part", ["boxes", "landmarks"])
+def test_numbers_that_become_infinite_in_a_larger_photo_are_no_faces(part):
+    bad = detections([[0, 0, 10, 10]], [0.9])
+    getattr(bad, part).reshape(-1)[-1] = 3e38
+    assert len(find_faces(bad, 0.5)) == 0
+
+
 def test_boxes_without_area_and_landmarks_in_one_point_are_no_faces():
     anchors = detections([[5, 5, 5, 9], [9, 9, 5, 5], [0, 0, 10, 10], [20, 20, 30, 30]], [0.9, 0.9, 0.9, 0.8])
     anchors.landmarks[2] = 7.0

@@ -60,7 +60,9 @@ def shared_memory(url: str, config: ModelConfig, in_flight: int, rows: int) -> I
             try:
                 client.register_system_shared_memory(name, f"/{name}", region.size)
             except InferenceServerException as error:
-                raise EngineError(f"Triton did not take shared memory: {error.message()}") from None
+                raise EngineError(
+                    f"Triton did not take shared memory ({error.message()}); `triptych serve --client-shared-memory` opens it"
+                ) from None
             try:
                 yield _prepared(config, name, region, in_flight, rows)
             finally:

@@ -52,7 +52,7 @@ def _syntax(repository: Repository, file: Path) -> Iterator[Finding]:
     except ConfigError as error:
         text = str(error).removeprefix(name)
         line = _LINE.match(text)
-        what, _, near = text[line.end() if line else 0 :].partition("; ")
+        what, _, near = (text[line.end() :] if line else text.removeprefix(": ")).partition("; ")
         yield Finding(name, int(line[1]) if line else 0, "", what, "a ModelConfig in protobuf's text format", near or "correct it")
 
 

@@ -1,0 +1,64 @@
+"""What a request asks for: ids, numbers, the person that photos are of, a small JSON body. Raises Malformed for what makes no sense."""
+
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+
+from triptych.gateway.body import chunks
+from triptych.gateway.refusals import Malformed
+from triptych.library import NotInLibrary, Only
+from triptych.page.page import Page
+
+MOST_TILES = 200
+"""Photos of one answer."""
+MOST_TEXT = 1000
+"""Characters of a search or a name."""
+_MOST_JSON = 64 << 10  # bytes
+_LARGEST = 2**63 - 1  # id that SQLite can have
+
+
+def page_of(request: Request) -> Page:
+    page: Page = request.app.state.page
+    return page
+
+
+def id_of(request: Request, name: str) -> int:
+    """Of the address. Raises NotInLibrary for one that nothing can have."""
+    value: int = request.path_params[name]
+    if value > _LARGEST:
+        raise NotInLibrary(f"there is no {name} {value}")
+    return value
+
+
+def number(request: Request, name: str, default: int, least: int, most: int = _LARGEST) -> int:
+    """Of the query."""
+    text = request.query_params.get(name, str(default))
+    if not (text.isascii() and text.isdecimal() and len(text) < 20 and least <= int(text) <= most):
+        raise Malformed(f"{name} is {text[:40]!r}; expected a whole number from {least} to {most}")
+    return int(text)
+
+
+def only(request: Request) -> Only | None:
+    """Which photos are wanted: `person`, an id."""
+    return Only(people=[number(request, "person", 0, 1)]) if "person" in request.query_params else None
+
+
+async def json_of(request: Request) -> dict[str, Any]:
+    """The body, an object."""
+    parts = chunks(request.headers, request.receive, _MOST_JSON, page_of(request).gateway.timeout)
+    try:
+        body = orjson.loads(b"".join([part async for part in parts]))
+    except orjson.JSONDecodeError as error:
+        raise Malformed(f"the body is no JSON: {error}") from None
+    if not isinstance(body, dict):
+        raise Malformed("the body is no object")
+    return body
+
+
+def ids_in(body: dict[str, Any], name: str) -> list[int]:
+    """One or more."""
+    ids = body.get(name)
+    if not isinstance(ids, list) or not ids or not all(type(one) is int and 0 < one <= _LARGEST for one in ids):
+        raise Malformed(f"{name} is no list of ids")
+    return ids

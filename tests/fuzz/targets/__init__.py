@@ -1,0 +1,1 @@
+"""One target per file; each says which property must hold of any bytes."""

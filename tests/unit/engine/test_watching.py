@@ -1,0 +1,141 @@
+"""The watch's parts that need no Triton: how processes end, who makes progress, pauses, and the page of what was healed."""
+
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+
+import psutil
+import pytest
+
+from triptych_server.engine.backoff import Backoff
+from triptych_server.engine.heals import Heals, shown
+from triptych_server.engine.progress import Load, Progress, loads
+from triptych_server.engine.stubs import Stubs, ending
+from triptych_server.engine.trouble import Reason, Trouble
+from triptych_server.engine.watch import Patience
+from triptych_server.errors import EngineError
+
+
+class Clock:
+    def __init__(self):
+        self.now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+def zombie(code):
+    """A child that has ended, and that nobody has waited for."""
+    child = subprocess.Popen([sys.executable, "-c", code])
+    while psutil.Process(child.pid).status() != psutil.STATUS_ZOMBIE:
+        pass
+    return child
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        ("import os; os._exit(3)", "exited with code 3"),
+        ("import os; os.kill(os.getpid(), 9)", "ended by SIGKILL"),
+        ("import os; os.kill(os.getpid(), 40)", "ended by signal 40"),
+    ],
+)
+def test_the_kernel_tells_how_a_process_ended(code, told):
+    child = zombie(code)
+    assert ending(child.pid) == told
+    child.wait()
+    assert ending(child.pid) == "ended"
+
+
+def test_stubs_are_known_by_their_command_lines(tmp_path):
+    """A script in the stub's place, below a process in Triton's."""
+    program = tmp_path / "triton_python_backend_stub"
+    program.write_text("#!/bin/sh\nread line\nexit 4\n")
+    program.chmod(0o755)
+    stub = ["/bin/sh", str(program)]  # the shell shows in front of it
+    with subprocess.Popen(stub, stdin=subprocess.PIPE) as other:
+        assert Stubs(psutil.Process().pid).look().living == ()
+        other.communicate(b"\n")
+    assert other.returncode == 4
+    assert Stubs(1 << 30).look().living == ()  # a Triton that has ended
+
+
+PAGE = """
+# HELP triptych_waiting x
+triptych_waiting{instance="a_0_0",model="a",pid="5"} 3
+triptych_running{instance="a_0_0",model="a",pid="5"} 1
+triptych_running{instance="a_0_0",model="a",pid="4"} 1
+triptych_runs_total{instance="a_0_0",model="a",pid="4"} 10
+triptych_runs_total{instance="a_0_0",model="a",pid="5"} 7
+nv_inference_pending_request_count{model="b",version="1"} 2
+nv_inference_request_success{model="b",version="1"} 9
+nv_inference_request_failure{model="b",reason="OTHER",version="1"} 1
+nv_inference_compute_infer_duration_us{model="b",version="1"} 55
+"""
+
+
+def test_a_metrics_page_tells_demand_and_progress_and_forgets_the_dead():
+    assert loads(PAGE, {5}) == {"a": Load(4, 17), "b": Load(2, 10)}
+    assert loads(PAGE, set())["a"] == Load(0, 17)
+
+
+def test_a_model_stands_still_while_it_has_requests_and_nothing_is_done():
+    clock = Clock()
+    progress = Progress(clock)
+    assert progress.standing({"busy": Load(1, 5), "idle": Load(0, 5)}) == {"busy": 0}
+    clock.now += 7
+    assert progress.standing({"busy": Load(3, 5), "idle": Load(0, 5)}) == {"busy": 7}
+    assert progress.standing({"busy": Load(3, 6), "idle": Load(1, 5)}) == {"busy": 0, "idle": 0}  # one was answered, one came
+    clock.now += 2
+    assert progress.standing({"busy": Load(0, 6), "idle": Load(1, 5)}) == {"idle": 2}
+    progress.forget("idle")
+    assert progress.standing({"idle": Load(1, 5)}) == {"idle": 0}
+
+
+def test_pauses_grow_and_attempts_have_a_limit_that_time_lifts():
+    clock = Clock()
+    backoff = Backoff(3, window=60, clock=clock)
+    pauses = []
+    while not backoff.exhausted:
+        pauses.append(backoff.pause)
+        clock.now += backoff.pause
+        backoff.attempt()
+    assert pauses == [0, 1, 2]
+    clock.now += 58
+    assert backoff.attempts == 2  # the first is forgotten
+    clock.now += 3
+    assert (backoff.attempts, backoff.exhausted, backoff.pause) == (0, False, 0)
+
+
+def test_patience_that_makes_no_sense_is_an_error():
+    for wrong in ({"asleep": 0}, {"asleep": 20, "busy": 10}, {"silent": -1}):
+        with pytest.raises(EngineError, match="patience is"):
+            Patience(**wrong)
+
+
+def test_what_was_healed_is_shown_and_counted():
+    heals = Heals()
+    died = Trouble(Reason.STUB_DIED, "clip_visual", "clip_visual_0_0 ended by SIGKILL")
+    heals.count(died, mended=True)
+    heals.count(Trouble(Reason.SERVER_DIED, "", "it ended"), mended=False)
+    assert (heals.total(), heals.total("clip_visual"), heals.total("")) == (1, 1, 0)
+    assert str(died) == "clip_visual (stub_died): clip_visual_0_0 ended by SIGKILL"
+    with shown(heals, "127.0.0.1", 0) as port:
+        page = read(f"http://127.0.0.1:{port}/metrics")[1]
+        assert 'triptych_heals_total{model="clip_visual",reason="stub_died"} 1\n' in page
+        assert 'triptych_failed_heals_total{model="",reason="server_died"} 1\n' in page
+        assert read(f"http://127.0.0.1:{port}/health/ready") == (200, "ready\n")
+        heals.ready = False
+        assert read(f"http://127.0.0.1:{port}/health/ready") == (503, "not ready\n")
+        assert read(f"http://127.0.0.1:{port}/elsewhere")[0] == 404
+        assert "triptych_ready 0\n" in read(f"http://127.0.0.1:{port}/metrics")[1]
+
+
+def read(url):
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(url, timeout=30) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
