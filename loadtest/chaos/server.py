@@ -97,7 +97,12 @@ class Server:
             command += [f"--{name}-port", str(port)]
         if self.own_disks:
             command = small_disks.within(self.disk, command)
-        environment = {**python_environment(), "TMPDIR": str(self.disk), "TRIPTYCH_CACHE": str(self.disk / "cache"), "TRIPTYCH_CONTROL_KEY": self._key}
+        environment = {
+            **python_environment(),
+            "TMPDIR": str(self.disk),
+            "TRIPTYCH_CACHE": str(self.disk / "cache"),
+            "TRIPTYCH_CONTROL_KEY": self._key,
+        }
         self._process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=self._log, stderr=self._log, start_new_session=True)
         self._mains.append(self._process.pid)
         self.wait_ready(START_SECONDS)
