@@ -46,6 +46,7 @@ class Intake(Generic[Item]):
         self._enough = min(self._options.max_waiting, BATCHES_AHEAD * max(1, instance.max_batch_size))
         self._load = Load(self._model, backpressure_folder())
         self._showing = threading.Lock()
+        self._reads = False
         self._fed = Fed(self._options.feeds, backpressure_folder())
         self._workers: list[threading.Thread] = []
 
@@ -58,6 +59,8 @@ class Intake(Generic[Item]):
     def admit(self, requests: Sequence[pb_utils.InferenceRequest], read: Callable[[pb_utils.InferenceRequest], Read[Item] | None]) -> None:
         """Take requests over: one that cannot be read, or finds the queue full, is answered now. `read` gives None for one that it has
         answered itself."""
+        self._reads = True
+        self._show()
         arrived = []
         for request in requests:
             try:
@@ -66,10 +69,11 @@ class Intake(Generic[Item]):
             except Exception as error:
                 responses.send(request, responses.failure(error, self._model))
         refused = self._queue.put(arrived)
-        self._show()
         for waiting in refused:
             full = OverloadedError(f"{self._model} has {self._options.max_waiting} requests waiting already; ask again later")
             responses.send(waiting.request, responses.failure(full, self._model))
+        self._reads = False
+        self._show()
         if arrived:
             self._metrics.count(refused=len(refused))
 
@@ -121,7 +125,7 @@ class Intake(Generic[Item]):
     def _show(self) -> None:
         with self._showing:  # whoever is last has seen all changes
             waiting = len(self._queue)
-            self._load.show(full=waiting >= self._enough, owes=waiting > 0 or bool(self._busy))
+            self._load.show(full=waiting >= self._enough, owes=self._reads or waiting > 0 or bool(self._busy))
 
     def _waiting(self, request: pb_utils.InferenceRequest, found: Read[Item]) -> Waiting[Item]:
         now, limit = time.monotonic(), float(self._options.max_wait_seconds)
