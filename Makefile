@@ -1,13 +1,14 @@
-# make demo | test | serve | bench | fuzz | lint; each sets up what it needs.
+# make demo | test | serve | chaos | bench | fuzz | lint; each sets up what it needs.
 export PYTHON ?= python3
 export ORT_DISABLE_TELEMETRY ?= 1
 RUN := .venv/bin/python
 PHOTOS ?=
 PROFILE ?= auto
+SHORT ?=
 TIME ?= 60
 TARGETS ?=
 
-.PHONY: help demo test serve bench fuzz fuzz-server lint format lock train audit sbom
+.PHONY: help demo test serve chaos bench fuzz fuzz-server lint format lock train audit sbom
 
 help: ## these lines
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 13
@@ -20,6 +21,9 @@ test: setup-torch ## every test, two at a time
 
 serve: setup ## keep a server running; PROFILE=openvino for Intel
 	.venv/bin/triptych serve --profile $(PROFILE)
+
+chaos: setup ## break things on purpose under load; SHORT=1 takes half a minute
+	$(RUN) -m loadtest.chaos $(if $(SHORT),--short)
 
 bench: setup ## the numbers of docs/performance.md, as ratios
 	$(RUN) -m loadtest.bench

@@ -71,7 +71,7 @@ def precision_of(model: str, metrics: str) -> str:
 @contextmanager
 def plain_service(*, clip: Path | None = None, faces: Path | None = None, threads: int = THREADS) -> Iterator[Service]:
     """Start the baseline with model folders as a hub gives them, in OpenCLIP's and InsightFace's forms, and wait until it answers."""
-    port = _free_port()
+    port = free_port()
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "loadtest.baselines.plain_service", "--port", str(port), "--threads", str(threads)]
     command += ["--embed", str(clip / "visual" / "model.onnx")] if clip else []
@@ -88,7 +88,7 @@ def plain_service(*, clip: Path | None = None, faces: Path | None = None, thread
 @contextmanager
 def gateway(triton: TritonService) -> Iterator[Service]:
     """Start the gateway in front of a Triton, and wait until it is ready."""
-    port = _free_port()
+    port = free_port()
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-c", "from triptych.cli import main; main()", "gateway", "--port", str(port), "--log-level", "warning"]
     command += ["--triton", f"grpc://{triton.url}", "--clip-name", GATEWAY_CLIP]
@@ -120,7 +120,8 @@ def _fetch(url: str, patience: float, process: subprocess.Popen[bytes] | None = 
     raise RuntimeError(f"{url} did not answer within {patience:g} s")
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on now."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])

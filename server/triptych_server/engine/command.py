@@ -9,6 +9,7 @@ from triptych_server.configs.read import DEFAULT_PROFILE
 from triptych_server.engine.options import EngineOptions
 from triptych_server.engine.ports import Ports
 from triptych_server.engine.triton import Triton
+from triptych_server.serving.backpressure import FOLDER_VARIABLE
 from triptych_server.serving.instance import PROFILE_VARIABLE
 
 CLOSED_APIS = ("model-repository", "logging", "trace")
@@ -68,8 +69,8 @@ def triton_command(
     return command
 
 
-def triton_environment(triton: Triton, profile: str, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The environment of tritonserver and its Python stubs, which show the profile in their metrics.
+def triton_environment(triton: Triton, profile: str, backpressure: Path, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The environment of tritonserver and its Python stubs, which show the profile in their metrics, and how full they are in a folder.
 
     The wheel's stub starts Python isolated (PYTHONPATH is ignored): it finds our packages through the `python3` that is
     first on PATH, so that is the folder of the running one. AIP_MODE would open one more port, on every address.
@@ -82,6 +83,7 @@ def triton_environment(triton: Triton, profile: str, environment: Mapping[str, s
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), environment.get("PATH", os.defpath)]),
         "LD_LIBRARY_PATH": os.pathsep.join([*libraries, *filter(None, [environment.get("LD_LIBRARY_PATH")])]),
         PROFILE_VARIABLE: profile,
+        FOLDER_VARIABLE: str(backpressure),
         "PYTHONDONTWRITEBYTECODE": "1",  # a __pycache__ in a repository would be listed as a broken model
         "TOKENIZERS_PARALLELISM": "false",  # its threads would fight the networks' for the cores
     }

@@ -50,6 +50,7 @@ from triptych_server.errors import (
 )
 from triptych_server.models.swap import JOURNAL, recover
 from triptych_server.repository_lock import FOLDER, locked
+from triptych_server.serving.backpressure import left_unanswered
 
 POLL_SECONDS = 0.1
 START_ATTEMPTS = 5
@@ -74,6 +75,7 @@ class Engine:
         self._servable = Servable((), {})
         self._overrides = options.overrides
         self._overridden: dict[str, ModelConfig | None] = {}
+        self._backpressure: Path | None = None
         self._note: EngineNote | None = None
         self._triton: Triton | None = None
         self._staging: Path | None = None
@@ -153,6 +155,10 @@ class Engine:
         except BaseException:
             self.stop()
             raise
+
+    def left_unanswered(self, model: str) -> bool:
+        """Whether a process of the model has died with requests that it had taken over: Triton will never answer them. Told once."""
+        return self._backpressure is not None and left_unanswered(model, self._backpressure)
 
     def restart(self) -> None:
         """End Triton at once, whatever it does, and start another at the same addresses, with the models that are in place now.
@@ -343,12 +349,14 @@ class Engine:
         staging.mkdir(exist_ok=True)
         self._staging = staging
         build_backend_directory(backends, triton, self.options.repository.backends, self._kept_ours())
+        self._backpressure = scratch / "backpressure"
+        self._backpressure.mkdir()
         self._log = TritonLog(self.options.log_file or self._default_log(), self.options.log_bytes)
         self._launched.callback(self._log.close)
         first = [name for name in self.models if name not in self._overridden]
         self._process = start_child(
             triton_command(self.options, first, triton, backends, staging, self._ports, prefix, self.control_key),
-            environment=triton_environment(triton, self.options.profile),
+            environment=triton_environment(triton, self.options.profile, self._backpressure),
             folder=scratch,  # the stubs have '' on sys.path: nothing of the user's folder may be imported
             kept=[self._note.fileno()] if self._note else (),
         )

@@ -90,7 +90,10 @@ class Healing:
                 return
 
     def _mend(self, trouble: Trouble) -> Trouble | None:
-        """By model control; gives what is wrong with the server when it ends meanwhile."""
+        """By model control; gives what is wrong with the server when that does not do: when it ends meanwhile, or a dead process owed
+        answers. Those Triton will never give; when it ends, the callers hear of it at once."""
+        if self._engine.left_unanswered(trouble.model):
+            return trouble
         began = time.monotonic()
         pool = ThreadPoolExecutor(1, thread_name_prefix="heal")
         mending = pool.submit(self._load, trouble)
@@ -102,6 +105,8 @@ class Healing:
         error = mending.exception()
         if error is not None and not isinstance(error, EngineError):
             raise error
+        if self._engine.left_unanswered(trouble.model):  # one that hung, and was killed just now
+            return trouble
         self._watch.mended(trouble.model)
         self.heals.count(trouble, mended=error is None)
         if error is None:

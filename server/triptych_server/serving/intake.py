@@ -12,6 +12,7 @@ import triton_python_backend_utils as pb_utils
 
 from triptych_server.errors import OverloadedError
 from triptych_server.serving import responses
+from triptych_server.serving.backpressure import Fed, Load, backpressure_folder
 from triptych_server.serving.instance import Instance
 from triptych_server.serving.queue_metrics import QueueMetrics
 from triptych_server.serving.queue_options import QueueOptions
@@ -19,6 +20,8 @@ from triptych_server.serving.request_queue import BULK, URGENT, Item, RequestQue
 
 PRIORITY = "triptych_priority"
 """The request parameter by which clients give a priority: Triton shows its own to nobody, but hands parameters to every step."""
+BATCHES_AHEAD = 2
+"""So many full batches waiting are enough: the runtime has its next one at once, and the one after that is being made."""
 CANCELLED_AFTER_SECONDS = 0.1
 """Who has waited less is not asked whether he has gone: each question is a round trip to the server, while the runtime idles."""
 
@@ -40,6 +43,11 @@ class Intake(Generic[Item]):
         self._queue: RequestQueue[Item] = RequestQueue(self._options.max_waiting)
         self._busy: set[int] = set()  # threads that have a batch which is not answered yet
         self._metrics = QueueMetrics(instance, self._queue.__len__, self._busy.__len__)
+        self._enough = min(self._options.max_waiting, BATCHES_AHEAD * max(1, instance.max_batch_size))
+        self._load = Load(self._model, backpressure_folder())
+        self._showing = threading.Lock()
+        self._reads = False
+        self._fed = Fed(self._options.feeds, backpressure_folder())
         self._workers: list[threading.Thread] = []
 
     def start(self, workers: int, work: Callable[[], None]) -> None:
@@ -51,6 +59,8 @@ class Intake(Generic[Item]):
     def admit(self, requests: Sequence[pb_utils.InferenceRequest], read: Callable[[pb_utils.InferenceRequest], Read[Item] | None]) -> None:
         """Take requests over: one that cannot be read, or finds the queue full, is answered now. `read` gives None for one that it has
         answered itself."""
+        self._reads = True
+        self._show()
         arrived = []
         for request in requests:
             try:
@@ -62,12 +72,15 @@ class Intake(Generic[Item]):
         for waiting in refused:
             full = OverloadedError(f"{self._model} has {self._options.max_waiting} requests waiting already; ask again later")
             responses.send(waiting.request, responses.failure(full, self._model))
+        self._reads = False
+        self._show()
         if arrived:
             self._metrics.count(refused=len(refused))
 
     def next(self, most_rows: int = 1) -> list[Waiting[Item]] | None:
-        """Wait for the next batch, after which `done` is to be called; None when the model is being closed and nothing is left. Who has
-        waited too long, or has gone, is answered and left out, so it may be empty."""
+        """Wait while those that this model feeds have enough, then for the next batch, after which `done` is to be called; None when the
+        model is being closed and nothing is left. Who has waited too long, or has gone, is answered and left out, so it may be empty."""
+        self._fed.wait()
         taken = self._queue.take(most_rows)
         if taken is None:
             return None
@@ -81,12 +94,14 @@ class Intake(Generic[Item]):
         if batch:
             self._busy.add(threading.get_ident())
             self._metrics.touch()
+        self._show()
         return batch
 
     def done(self) -> None:
         """This thread's batch is answered."""
         self._busy.discard(threading.get_ident())
         self._metrics.touch()
+        self._show()
 
     def count(self, batch: Sequence[Waiting[Item]], seconds: float) -> None:
         """A batch has just been run, in this time."""
@@ -104,7 +119,13 @@ class Intake(Generic[Item]):
         self._queue.close()
         for worker in self._workers:
             worker.join()
+        self._load.close()
         self._metrics.close()
+
+    def _show(self) -> None:
+        with self._showing:  # whoever is last has seen all changes
+            waiting = len(self._queue)
+            self._load.show(full=waiting >= self._enough, owes=self._reads or waiting > 0 or bool(self._busy))
 
     def _waiting(self, request: pb_utils.InferenceRequest, found: Read[Item]) -> Waiting[Item]:
         now, limit = time.monotonic(), float(self._options.max_wait_seconds)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from triptych_server.errors import ConfigError
 
-QUEUE_KEYS = frozenset({"max_waiting", "max_wait_seconds", "default_priority"})
+QUEUE_KEYS = frozenset({"max_waiting", "max_wait_seconds", "default_priority", "feeds"})
 """Those of the queue in front of every model of ours (serving/queue_options.py); no runtime sees them."""
 TRUE, FALSE = {"true", "yes", "1", "on"}, {"false", "no", "0", "off"}
 

@@ -87,7 +87,7 @@ def test_stale_and_missing_generated_configs(copy):
         ([(BATCHING, BATCHING.replace("{ }", POLICY))], "", "dynamic_batching.default_queue_policy", "a queue policy of Triton's"),
         ([(BATCHING, BATCHING.replace("{ }", "{ priority_levels: 2 }"))], "", "dynamic_batching.priority_levels", "policy"),
         ([('key: "max_waiting"', 'key: "max_wait_seconds"')], "", "parameters[max_waiting]", "nothing"),
-        ([('string_value: "128"', 'string_value: "0"')], "", "parameters[max_waiting]", "parameter max_waiting is 0"),
+        ([('string_value: "256"', 'string_value: "0"')], "", "parameters[max_waiting]", "parameter max_waiting is 0"),
         ([], parameter("max_wait_seconds", "a minute"), "parameters[max_wait_seconds]", "'a minute'"),
         (
             [('key: "default_priority" value { string_value: "2"', 'key: "default_priority" value { string_value: "3"')],
@@ -283,7 +283,7 @@ def test_the_queue_of_a_backend_that_only_triton_has_is_tritons(copy, policy, fi
 
 
 def test_lines_are_those_of_the_field(copy):
-    tuned(copy, ('string_value: "128"', 'string_value: "0"'))
+    tuned(copy, ('string_value: "256"', 'string_value: "0"'))
     finding = only(lint(copy))
     assert "max_waiting" in (copy.root / MINE).read_text().splitlines()[finding.line - 1]
 

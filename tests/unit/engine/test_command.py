@@ -65,7 +65,7 @@ def test_a_control_key_that_triton_would_read_otherwise_is_refused(key):
 
 
 def test_stubs_find_this_python_and_nothing_else():
-    environment = triton_environment(find_triton(), "cpu", {"PATH": "/bin", "PYTHONPATH": "/elsewhere", "HOME": "/home/x"})
+    environment = triton_environment(find_triton(), "cpu", Path("/b"), {"PATH": "/bin", "PYTHONPATH": "/elsewhere", "HOME": "/home/x"})
     first = Path(environment["PATH"].split(":")[0])
     assert (first / "python3").exists()
     assert "PYTHONPATH" not in environment

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 from tests.support import runnable
 from tests.support.serving import CHECKOUT
@@ -11,6 +12,7 @@ from triptych_server.engine.triton import find_triton
 
 OPEN = """
 import sys
+from pathlib import Path
 from pathlib import Path
 from triptych_server.sessions.onnxruntime import OnnxRuntimeSession
 from triptych_server.sessions.protocol import SessionSettings
@@ -27,5 +29,5 @@ def test_a_session_leaves_no_device_identifier(tmp_path):
 
 
 def test_triton_is_told_too():
-    assert triton_environment(find_triton(), "cpu", {})["ORT_DISABLE_TELEMETRY"] == "1"
-    assert triton_environment(find_triton(), "cpu", {"ORT_DISABLE_TELEMETRY": "0"})["ORT_DISABLE_TELEMETRY"] == "0"
+    assert triton_environment(find_triton(), "cpu", Path("/b"), {})["ORT_DISABLE_TELEMETRY"] == "1"
+    assert triton_environment(find_triton(), "cpu", Path("/b"), {"ORT_DISABLE_TELEMETRY": "0"})["ORT_DISABLE_TELEMETRY"] == "0"

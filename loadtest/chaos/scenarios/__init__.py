@@ -1,0 +1,26 @@
+"""The scenarios, in the order in which they are played."""
+
+from loadtest.chaos.scenarios import (
+    dropped_uploads,
+    full_disk,
+    full_memory,
+    killed_server,
+    killed_stubs,
+    reloaded_models,
+    stalled_clients,
+    swapped_profiles,
+    terminated,
+)
+from loadtest.chaos.stage import Scenario
+
+SCENARIOS: tuple[Scenario, ...] = (
+    dropped_uploads.SCENARIO,
+    stalled_clients.SCENARIO,
+    reloaded_models.SCENARIO,
+    swapped_profiles.SCENARIO,
+    *killed_stubs.SCENARIOS,
+    killed_server.SCENARIO,
+    terminated.SCENARIO,
+    full_memory.SCENARIO,
+    full_disk.SCENARIO,
+)

@@ -1,0 +1,72 @@
+"""Who feeds a model waits while enough waits there, never for one that has gone, and never for ever."""
+
+import os
+import threading
+
+from triptych_server.serving import backpressure
+from triptych_server.serving.backpressure import FOLDER_VARIABLE, Fed, Load, backpressure_folder, left_unanswered
+
+GONE = 2**22 + 1  # above every process id of Linux
+
+
+def waiting(fed):
+    """A thread that waits, and what it sets when it goes on."""
+    went_on = threading.Event()
+    thread = threading.Thread(target=lambda: (fed.wait(), went_on.set()), daemon=True)
+    thread.start()
+    return went_on
+
+
+def test_it_waits_until_there_is_room(tmp_path, monkeypatch):
+    monkeypatch.setattr(backpressure, "LONGEST_WAIT_SECONDS", 600.0)
+    network, fed = Load("network", tmp_path), Fed(("network", "other"), tmp_path)
+    network.show(full=True, owes=True)
+    went_on = waiting(fed)
+    assert not went_on.wait(0.05)
+    network.show(full=False, owes=False)
+    assert went_on.wait(30)
+    network.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_one_instance_with_room_is_enough(tmp_path, monkeypatch):
+    monkeypatch.setattr(backpressure, "LONGEST_WAIT_SECONDS", 600.0)
+    Load("network", tmp_path).show(full=True, owes=True)
+    (tmp_path / f"network.{os.getppid()}").write_bytes(b"\0\0")
+    assert waiting(Fed(("network",), tmp_path)).wait(30)
+
+
+def test_nobody_waits_for_a_killed_model_or_one_of_another_name(tmp_path, monkeypatch):
+    monkeypatch.setattr(backpressure, "LONGEST_WAIT_SECONDS", 600.0)
+    (tmp_path / f"network.{GONE}").write_bytes(b"\1\1")
+    (tmp_path / f"network.large.{os.getpid()}").write_bytes(b"\1\1")
+    assert waiting(Fed(("network",), tmp_path)).wait(30)
+
+
+def test_the_wait_ends_whatever_the_other_shows(tmp_path, monkeypatch):
+    monkeypatch.setattr(backpressure, "LONGEST_WAIT_SECONDS", 0.05)
+    Load("network", tmp_path).show(full=True, owes=True)
+    assert waiting(Fed(("network",), tmp_path)).wait(30)
+
+
+def test_without_a_folder_nobody_waits():
+    assert backpressure_folder({}) is None
+    alone = Load("network", None)
+    alone.show(full=True, owes=True)
+    alone.close()
+    Fed(("network",), None).wait()
+    assert str(backpressure_folder({FOLDER_VARIABLE: "/run/there"})) == "/run/there"
+
+
+def test_where_nothing_can_be_written_nothing_is_shown(tmp_path):
+    alone = Load("network", tmp_path / "not there")
+    alone.show(full=True, owes=True)
+    alone.close()
+
+
+def test_what_the_dead_owed_is_told_once(tmp_path):
+    (tmp_path / f"network.{GONE}").write_bytes(b"\0\1")
+    (tmp_path / f"idle.{GONE}").write_bytes(b"\1\0")
+    Load("alive", tmp_path).show(full=False, owes=True)
+    assert [left_unanswered(model, tmp_path) for model in ("network", "network", "idle", "alive", "unheard of")] == [True, *[False] * 4]
+    assert [file.stem for file in tmp_path.iterdir()] == ["alive"]
