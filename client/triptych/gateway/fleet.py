@@ -91,7 +91,8 @@ class Fleet:
     async def ask(self, models: Models, question: Callable[[AsyncClient], Awaitable[T]]) -> T:
         """The answer of one of the backends that serve `models`; each is tried once, and once more when it was lost and is ready again.
 
-        Raises NotServed, NotReady, or the last backend's own error. Nothing is asked twice but what was lost or turned away.
+        Raises NotServed, NotReady, or the last backend's own error. Nothing is asked twice but what was lost or turned away. Who cancels it
+        waits for a request that is under way: Triton 2.51 sometimes crashes when one is broken off.
         """
         try:
             return await self._ask_each(models, question)

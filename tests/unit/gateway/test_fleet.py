@@ -64,6 +64,41 @@ async def test_what_was_turned_away_or_lost_is_asked_elsewhere(message):
         assert (both.backends[0].served is None) == ("connect" in message)
 
 
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (
+            "INTERNAL",
+            "Failed to process the request(s) for model instance 'clip_tokenize_0_0', message: Stub process 'x_0_0' is not healthy.",
+        ),
+        ("NOT_FOUND", "Request for unknown model: 'search_text' has no available versions"),
+    ],
+)
+async def test_a_server_whose_model_has_died_or_gone_is_no_black_hole(status, message):
+    """It has the least pending, for it answers fastest."""
+    one, other = script(), script()
+    async with fleet(one, other) as both:
+        for _ in range(3):
+            one.replies = [Reply(status, message)] * 2  # once more for its on_demand
+            await text(both)
+        assert asked(other) == 3
+
+
+async def test_a_caller_who_hangs_up_breaks_nothing_off_at_triton():
+    one = script()
+    async with fleet(one) as alone:
+        one.replies = [Reply(delay=0.5)]
+        request = asyncio.create_task(text(alone))
+        while one.replies or not alone.backends[0].pending:
+            await asyncio.sleep(0.01)
+        request.cancel()
+        await asyncio.sleep(0.05)
+        assert (request.done(), alone.backends[0].pending) == (False, 1)
+        with pytest.raises(asyncio.CancelledError):
+            await request
+        assert alone.backends[0].pending == 0
+
+
 async def test_overload_everywhere_is_told_at_once_and_bad_input_asked_once():
     one, other = script(), script()
     async with fleet(one, other) as both:
