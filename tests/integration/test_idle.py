@@ -14,6 +14,7 @@ from tests.support import runnable
 from tests.support.serving import add_model, empty_repository, options
 from triptych_server.configs.overrides import Overrides
 from triptych_server.engine import Engine
+from triptych_server.engine.readiness import HealthApi
 from triptych_server.errors import EngineError
 
 SECONDS = 240
@@ -91,12 +92,10 @@ def until(condition):
         time.sleep(0.05)
 
 
-def states(client):
-    return {model.name: (model.state, model.reason) for model in client.get_model_repository_index().models}
-
-
-def all_idle(client):
-    return {name for name, state in states(client).items() if state == ("UNAVAILABLE", "unloaded")} == {"both", "caller", "doubler", "gate"}
+def all_idle(engine):
+    index = HealthApi(engine.http_url, engine.control_headers).index()
+    idle = {model.name for model in index if (model.state, model.reason) == ("UNAVAILABLE", "unloaded")}
+    return idle == {"both", "caller", "doubler", "gate"}
 
 
 def ask(client, model="both"):
@@ -129,22 +128,22 @@ def processes(engine):
 
 
 def test_idle_models_give_back_their_processes(engine, client):
-    until(lambda: all_idle(client))
+    until(lambda: all_idle(engine))
     until(lambda: processes(engine) == 1)  # on_demand's own
     assert client.is_server_ready()
     with pytest.raises(InferenceServerException, match="'both' has no available versions"):
         ask(client)
 
 
-def test_a_config_can_be_had_without_a_load(client):
-    until(lambda: all_idle(client))
+def test_a_config_can_be_had_without_a_load(engine, client):
+    until(lambda: all_idle(engine))
     config = on_demand(client, "both", load=False)
     assert [step["model_name"] for step in config["ensemble_scheduling"]["step"]] == ["gate", "caller"]
-    assert all_idle(client)
+    assert all_idle(engine)
 
 
-def test_on_demand_all_that_a_model_needs_is_loaded(client):
-    until(lambda: all_idle(client))
+def test_on_demand_all_that_a_model_needs_is_loaded(engine, client):
+    until(lambda: all_idle(engine))
     assert on_demand(client, "both", load=True)["name"] == "both"
     np.testing.assert_array_equal(awake(client, lambda: ask(client)), [[0, 2, 4, 6]])
     config = awake(client, lambda: client.get_model_config("doubler")).config
@@ -158,9 +157,9 @@ def test_what_never_was_loaded_is_not_found(client):
         assert refused.value.status() == "StatusCode.NOT_FOUND"
 
 
-def test_a_model_that_cannot_be_loaded_again_says_so(folder, client):
+def test_a_model_that_cannot_be_loaded_again_says_so(folder, engine, client):
     """Without a path, and for that request alone."""
-    until(lambda: all_idle(client))
+    until(lambda: all_idle(engine))
     graph = folder / "repository" / "model_repository" / "doubler" / "1" / "model.onnx"
     graph.rename(graph.with_suffix(".away"))
     try:
@@ -172,7 +171,7 @@ def test_a_model_that_cannot_be_loaded_again_says_so(folder, client):
     np.testing.assert_array_equal(awake(client, lambda: ask(client)), [[0, 2, 4, 6]])
 
 
-def test_a_request_under_way_outlives_the_unloading(folder, client):
+def test_a_request_under_way_outlives_the_unloading(folder, engine, client):
     """It is older than the time after which a model is idle, and its next steps are still there when it comes to them."""
     (folder / "started").unlink(missing_ok=True)
     (folder / "gate").unlink()
@@ -180,11 +179,11 @@ def test_a_request_under_way_outlives_the_unloading(folder, client):
         try:
             under_way = pool.submit(awake, client, lambda: ask(client))
             until((folder / "started").exists)
-            until(lambda: states(client)["both"][0] != "READY")
+            until(lambda: engine.control.states()["both"] != "READY")
         finally:
             (folder / "gate").touch()
         np.testing.assert_array_equal(under_way.result(SECONDS), [[0, 2, 4, 6]])
-    until(lambda: all_idle(client))
+    until(lambda: all_idle(engine))
 
 
 def test_a_time_that_makes_no_sense_is_named(tmp_path):

@@ -111,7 +111,11 @@ class Unloader:
             if name:
                 self._idle.add({name: self._config(name)})
                 self._wanted.rest(name)
-                self._control.unload(name)
+                try:
+                    self._control.unload(name)
+                except TriptychServerError:
+                    self._wanted.wake(name)  # it may be trouble after all
+                    raise
                 _logger.info("%s is idle: unloaded until it is asked for", name)
         return name
 

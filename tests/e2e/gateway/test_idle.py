@@ -21,7 +21,7 @@ def sleepy(named_repository, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def client(sleepy):
-    with Client(sleepy.grpc_url, metrics_url=sleepy.metrics_url, timeout=SECONDS) as connected:
+    with Client(sleepy.grpc_url, metrics_url=sleepy.metrics_url, timeout=SECONDS, headers=sleepy.control_headers) as connected:
         yield connected
 
 
