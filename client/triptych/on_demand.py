@@ -14,31 +14,35 @@ from triptych.errors import DeadlineExceeded, NotFound
 from triptych.transport.base import AsyncTransport, Json, Transport
 
 MODEL = "on_demand"
+ATTEMPTS = 4
+"""A model may be idle again by the time that its caller has its turn, on a machine that is very busy."""
 
 
 def infer(transport: Transport, call: Call, timeout: float) -> Tensors:
     """The answer to a call, whose model is loaded first where it is idle; all within `timeout` seconds."""
     left = _Left(timeout)
-    try:
-        return transport.infer(call, timeout)
-    except NotFound as error:
+    for _ in range(ATTEMPTS - 1):
         try:
-            _config(transport.infer(_request(call.model, call.headers, load=True), left.seconds))
-        except NotFound:
-            raise error from None
+            return transport.infer(call, left.seconds)
+        except NotFound as error:
+            try:
+                _config(transport.infer(_request(call.model, call.headers, load=True), left.seconds))
+            except NotFound:
+                raise error from None
     return transport.infer(call, left.seconds)
 
 
 async def infer_async(transport: AsyncTransport, call: Call, timeout: float) -> Tensors:
     """`infer` for coroutines."""
     left = _Left(timeout)
-    try:
-        return await transport.infer(call, timeout)
-    except NotFound as error:
+    for _ in range(ATTEMPTS - 1):
         try:
-            _config(await transport.infer(_request(call.model, call.headers, load=True), left.seconds))
-        except NotFound:
-            raise error from None
+            return await transport.infer(call, left.seconds)
+        except NotFound as error:
+            try:
+                _config(await transport.infer(_request(call.model, call.headers, load=True), left.seconds))
+            except NotFound:
+                raise error from None
     return await transport.infer(call, left.seconds)
 
 

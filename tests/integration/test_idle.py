@@ -12,6 +12,10 @@ from tritonclient.utils import InferenceServerException
 
 from tests.support import runnable
 from tests.support.serving import add_model, empty_repository, options
+from triptych.calls import INTERACTIVE, Call
+from triptych.endpoint import Endpoint
+from triptych.on_demand import infer, model_config
+from triptych.transport import Connection, connect
 from triptych_server.configs.overrides import Overrides
 from triptych_server.engine import Engine
 from triptych_server.engine.readiness import HealthApi
@@ -148,6 +152,16 @@ def test_on_demand_all_that_a_model_needs_is_loaded(engine, client):
     np.testing.assert_array_equal(awake(client, lambda: ask(client)), [[0, 2, 4, 6]])
     config = awake(client, lambda: client.get_model_config("doubler")).config
     assert config.parameters["intra_op_thread_count"].string_value == "1"  # as it was started
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "http"])
+def test_our_clients_do_that_by_themselves(engine, protocol):
+    until(lambda: all_idle(engine))
+    transport = connect(Connection(Endpoint.parse(engine.grpc_url if protocol == "grpc" else engine.http_url)))
+    call = Call("both", {"x": np.arange(4, dtype=np.uint8)[None]}, INTERACTIVE, ("y",))
+    np.testing.assert_array_equal(infer(transport, call, SECONDS)["y"], [[0, 2, 4, 6]])
+    assert model_config(transport, "both", {}, SECONDS)["name"] == "both"
+    transport.close()
 
 
 def test_what_never_was_loaded_is_not_found(client):
