@@ -8,7 +8,7 @@ from typing import Any, Self, TypeVar
 
 import numpy as np
 
-from triptych import answers, bulk, metrics
+from triptych import answers, bulk, metrics, on_demand
 from triptych.bulk import OnError
 from triptych.calls import Call, Tensors, text_batches
 from triptych.endpoint import DEFAULT_URL
@@ -182,7 +182,7 @@ class AsyncClient:
         return await self._send(self._connected().server_ready, timeout)
 
     async def model_config(self, name: str, *, timeout: float | None = None) -> Json:
-        """A ready model's configuration, as Triton words it in JSON; NotFound where the model is not ready."""
+        """The configuration, as Triton words it in JSON, of a model that is ready or idle; NotFound for others."""
         return await self._model_config(name, timeout)
 
     async def server_status(self, *, timeout: float | None = None) -> ServerStatus:
@@ -239,7 +239,7 @@ class AsyncClient:
 
     async def _infer(self, call: Call, timeout: float | None) -> Tensors:
         transport = self._connected()
-        return await self._send(lambda left: transport.infer(call, left), timeout)
+        return await self._send(lambda left: on_demand.infer_async(transport, call, left), timeout)
 
     async def _text_model_config(self, timeout: float | None) -> Json:
         if self._text_config is None:
@@ -247,8 +247,8 @@ class AsyncClient:
         return self._text_config
 
     async def _model_config(self, name: str, timeout: float | None) -> Json:
-        transport = self._connected()
-        return await self._send(lambda left: transport.model_config(name, left), timeout)
+        transport, headers = self._connected(), self._settings.connection.headers
+        return await self._send(lambda left: on_demand.model_config_async(transport, name, headers, left), timeout)
 
     async def _send(self, once: Callable[[float], Awaitable[T]], timeout: float | None) -> T:
         return await send_async(once, self._settings.retry, self._settings.timeout if timeout is None else timeout)

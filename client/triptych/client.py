@@ -7,7 +7,7 @@ from typing import Self, TypeVar
 
 import numpy as np
 
-from triptych import answers, bulk, metrics
+from triptych import answers, bulk, metrics, on_demand
 from triptych.bulk import OnError
 from triptych.calls import Call, Tensors, text_batches
 from triptych.endpoint import DEFAULT_URL
@@ -248,7 +248,7 @@ class Client:
         return answers.embeddings(call, self._infer(call, timeout))
 
     def _infer(self, call: Call, timeout: float | None) -> Tensors:
-        return self._send(lambda left: self._transport.infer(call, left), timeout)
+        return self._send(lambda left: on_demand.infer(self._transport, call, left), timeout)
 
     def _text_model_config(self, timeout: float | None) -> Json:
         if self._text_config is None:
@@ -256,7 +256,8 @@ class Client:
         return self._text_config
 
     def _model_config(self, name: str, timeout: float | None) -> Json:
-        return self._send(lambda left: self._transport.model_config(name, left), timeout)
+        headers = self._settings.connection.headers
+        return self._send(lambda left: on_demand.model_config(self._transport, name, headers, left), timeout)
 
     def _send(self, once: Callable[[float], T], timeout: float | None) -> T:
         return send(once, self._settings.retry, self._settings.timeout if timeout is None else timeout)

@@ -4,10 +4,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from triptych import on_demand
 from triptych.metrics import Metrics, MetricsUnreachable
 from triptych.transport.failures import cleaned
 
 NOT_LOADED = "NOT LOADED"
+IDLE = "IDLE"
+_UNLOADED = "unloaded"  # Triton's reason
 INDEX_CLOSED = "only ready models are listed: the server keeps its repository index to those with the control key"
 
 
@@ -16,7 +19,7 @@ class ModelStatus:
     """One model. None stands for what does not apply (an ensemble has no device) or is not known (see the note)."""
 
     name: str
-    state: str  # READY, LOADING, UNLOADING, UNAVAILABLE, or NOT LOADED
+    state: str  # READY, LOADING, UNLOADING, UNAVAILABLE, NOT LOADED, or IDLE
     reason: str | None = None  # why it is not ready
     profile: str | None = None
     device_requested: str | None = None
@@ -38,9 +41,14 @@ class ModelStatus:
         return self.state == NOT_LOADED
 
     @property
+    def idle(self) -> bool:
+        """Whether it was unloaded because nobody asked for it, until somebody does."""
+        return self.state == IDLE
+
+    @property
     def waiting(self) -> bool:
         """Whether it was asked to load and is not ready."""
-        return not (self.ready or self.left_out)
+        return not (self.ready or self.left_out or self.idle)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +112,8 @@ def server_status(
     for entry in index:  # several versions: a ready one speaks for the model
         if entries.get(entry["name"], {}).get("state") != "READY":
             entries[entry["name"]] = entry
+    if entries.get(on_demand.MODEL, {}).get("state") == "READY":
+        entries = {name: _idle(entry) for name, entry in entries.items()}
     counts: dict[str, tuple[int, int]] = {}
     for row in statistics:
         inferences, executions = counts.get(row["name"], (0, 0))
@@ -112,6 +122,12 @@ def server_status(
     batches = {} if blind else {**counts, **page.batches}  # Triton counts the batches of native backends only
     rows = (_row(entries[name], configs.get(name), counts.get(name), batches.get(name), page) for name in sorted(entries))
     return ServerStatus(tuple(rows), "; ".join((*notes, *filter(None, [blind]))) or None, ready, blind)
+
+
+def _idle(entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What was unloaded is only idle where models are loaded on demand."""
+    unloaded = entry.get("state") == "UNAVAILABLE" and entry.get("reason") == _UNLOADED
+    return {"name": entry["name"], "state": IDLE, "reason": "it is loaded when somebody asks for it"} if unloaded else entry
 
 
 def _row(

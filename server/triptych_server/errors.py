@@ -52,6 +52,12 @@ class OverloadedError(TriptychServerError):
     status = Status.UNAVAILABLE
 
 
+class UnknownModelError(TriptychServerError):
+    """There is no model of that name to be loaded."""
+
+    status = Status.NOT_FOUND
+
+
 class ModelCallError(TriptychServerError):
     """Another model that this one needs answered with an error."""
 

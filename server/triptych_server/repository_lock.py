@@ -48,5 +48,7 @@ def _acquire(lock: FileLock, root: Path, seconds: float) -> None:
     try:
         lock.acquire(timeout=0)
     except Timeout:
+        if not seconds:
+            raise
         _logger.warning("another process is putting models in place in %s; waiting up to %g s for it", root, seconds)
         lock.acquire(timeout=seconds, poll_interval=0.2)

@@ -37,6 +37,14 @@ def serve(
         str | None,
         typer.Option(envvar="TRIPTYCH_TARGET_DEVICE", help="OpenVINO's device: GPU, NPU, AUTO:GPU,CPU.", show_default="the profile's"),
     ] = None,
+    model_ttl: Annotated[
+        float | None,
+        typer.Option(
+            envvar="TRIPTYCH_MODEL_TTL",
+            help="Unload a model that nobody asks for in so many seconds, until somebody does.",
+            show_default="0: never",
+        ),
+    ] = None,
     log_file: Annotated[Path | None, typer.Option(help="Where Triton's log goes.")] = None,
     verbose: Annotated[bool, typer.Option("--verbose", help="Let Triton log every request.")] = False,
     control_key_file: Annotated[
@@ -77,6 +85,7 @@ def serve(
             "http_port": http_port,
             "grpc_port": grpc_port,
             "metrics_port": metrics_port,
+            "model_ttl": model_ttl,
             "log_file": log_file,
             "log_verbose": verbose,
             "control_key": given_key(control_key_file),
@@ -86,8 +95,8 @@ def serve(
         chosen = {name: value for name, value in given.items() if value is not None}  # the engine has the defaults
         try:
             settings = from_environment(target)
-            options = EngineOptions(target, **chosen)
-            options = replace(options, overrides=chosen_overrides(options, settings, device_ids, place or [], target_device))
+            options = EngineOptions(target, **{"model_ttl": settings.model_ttl, **chosen})
+            options = replace(options, overrides=chosen_overrides(options, settings.overrides, device_ids, place or [], target_device))
         except Stop:
             return
         engine = Engine(options)

@@ -12,12 +12,13 @@ from triptych.cli.models.fetch import progress_bar
 if TYPE_CHECKING:
     from triptych_server.configs.overrides import Overrides
     from triptych_server.engine import EngineOptions
+    from triptych_server.engine.immich_environment import ImmichSettings
     from triptych_server.repository import Repository
 
 OPENVINO = "openvino"
 
 
-def from_environment(repository: Repository) -> Overrides:
+def from_environment(repository: Repository) -> ImmichSettings:
     """What Immich's variables say: its models are put in place, the rest is returned."""
     from triptych_server.engine.immich_environment import PREFIX, immich_settings
     from triptych_server.models.cache import Cache
@@ -32,7 +33,7 @@ def from_environment(repository: Repository) -> Overrides:
     for name in settings.models:
         with progress_bar(name) as watcher:
             ensure_named(model_name(name, organisation), repository, cache=Cache.locate(), revision=revision or REVISION, watcher=watcher)
-    return settings.overrides
+    return settings
 
 
 def chosen_overrides(

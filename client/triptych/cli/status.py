@@ -42,7 +42,11 @@ def status(
         typer.echo(json.dumps({**dataclasses.asdict(server), "problems": server.problems}, indent=2))
     elif check:
         if not server.problems:
-            typer.echo(f"{sum(model.ready for model in server)} models are ready, on the devices that they were asked to run on")
+            idle = sum(model.idle for model in server)
+            typer.echo(
+                f"{sum(model.ready for model in server)} models are ready, on the devices that they were asked to run on"
+                + f"; {idle} are idle, to be loaded on demand" * bool(idle)
+            )
     else:
         out().print(_table(server))
         if server.note:
@@ -66,7 +70,7 @@ def _table(server: ServerStatus) -> Table:
     for model in server:
         table.add_row(
             Text(model.name),
-            Text(model.state, style="green" if model.ready else "dim" if model.left_out else "red"),
+            Text(model.state, style="green" if model.ready else "dim" if model.left_out or model.idle else "red"),
             model.profile or ABSENT,
             _device(model),
             model.precision or ABSENT,

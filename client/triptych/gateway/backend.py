@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 
 from triptych.async_client import AsyncClient
-from triptych.errors import TriptychError
+from triptych.errors import DeadlineExceeded, TriptychError
 from triptych.gateway.served import Served, look, warm
 
 LOOK_SECONDS = 1.0
@@ -29,6 +29,7 @@ class Backend:
         self.lost_at = -math.inf  # by time.monotonic
         self.replaced = asyncio.Event()  # set when it is ready again; requests from before may have died with a process of it
         self._names = names
+        self._warm = False
 
     async def watch(self) -> None:
         """Look again and again, until cancelled."""
@@ -37,18 +38,23 @@ class Backend:
             await asyncio.sleep(LOOK_SECONDS)
 
     async def look(self) -> None:
-        """Ask whether it is ready and what it serves; models of a server that was not ready are warmed up before anybody else asks them."""
+        """Ask whether it is ready and what it serves; models of a server that was not there are warmed up before anybody else asks them."""
         try:
             if not await self.client.server_ready(timeout=LOOK_TIMEOUT):
+                self._warm = False
                 self.lost("its models are not ready")
                 return
             served = await look(self.client, LOOK_TIMEOUT, self._names)
             if served.clip is None and served.faces is None:
                 self.lost("it serves neither search nor faces")
                 return
-            if self.served is None:
+            if not self._warm:
                 await warm(self.client, served)
+                self._warm = True
+        except DeadlineExceeded as error:  # slow, not new: what it has loaded is as warm as it was, and idle models may stay idle
+            self.lost(str(error))
         except TriptychError as error:
+            self._warm = False
             self.lost(str(error))
         except Exception as error:  # the watch must outlive whatever a look runs into
             _log.exception("looking at %s failed", self.url)

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from triptych.async_client import AsyncClient
 from triptych.endpoint import Endpoint
-from triptych.errors import ModelLost, Overloaded, ServerUnreachable, TriptychError
+from triptych.errors import ModelLost, NotFound, Overloaded, ServerUnreachable, TriptychError
 from triptych.gateway.backend import Backend
 from triptych.gateway.names import not_served, same_model
 from triptych.gateway.refusals import NotReady, NotServed
@@ -95,7 +95,8 @@ class Fleet:
     async def ask(self, models: Models, question: Callable[[AsyncClient], Awaitable[T]]) -> T:
         """The answer of one of the backends that serve `models`; each is tried once, and once more when it was lost and is ready again.
 
-        Raises NotServed, NotReady, or the last backend's own error. Nothing is asked twice but what was lost or turned away.
+        Raises NotServed, NotReady, or the last backend's own error. Nothing is asked twice but what was lost or turned away. Who cancels it
+        waits for a request that is under way: Triton 2.51 sometimes crashes when one is broken off.
         """
         try:
             return await self._ask_each(models, question)
@@ -112,8 +113,8 @@ class Fleet:
             backend.pending += 1
             try:
                 return await _asked(backend, question)
-            except (ServerUnreachable, ModelLost, Overloaded) as error:
-                if not isinstance(error, Overloaded | _Forgotten):
+            except (ServerUnreachable, ModelLost, Overloaded, NotFound) as error:  # the last: its model was there a moment ago
+                if not isinstance(error, Overloaded | NotFound | _Forgotten):
                     backend.lost(str(error))
                 failure = error
                 self._lost(backend.url)
@@ -155,6 +156,11 @@ async def _asked(backend: Backend, question: Callable[[AsyncClient], Awaitable[T
         if not answer.done():
             raise _Forgotten("the server was healed, and has forgotten this request")
         return answer.result()
+    except asyncio.CancelledError:  # its caller is gone; Triton 2.51 sometimes crashes when a request is broken off, so it ends by itself
+        await asyncio.wait({answer, replaced}, return_when=asyncio.FIRST_COMPLETED)
+        if answer.done() and not answer.cancelled():
+            answer.exception()  # nobody is told
+        raise
     finally:
         replaced.cancel()
         answer.cancel()

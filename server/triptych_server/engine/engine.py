@@ -37,6 +37,7 @@ from triptych_server.engine.served_config import served_config
 from triptych_server.engine.shared_memory import new_prefix, remove_regions, remove_stale_regions
 from triptych_server.engine.start_watch import StartWatch
 from triptych_server.engine.triton import Triton, find_triton
+from triptych_server.engine.unloading import ON_DEMAND, Unloader, add_on_demand, compile_models
 from triptych_server.engine.unready import NAME as UNREADY
 from triptych_server.engine.wanted import Wanted
 from triptych_server.engine.watch import Patience, Watch
@@ -51,6 +52,7 @@ from triptych_server.errors import (
 from triptych_server.models.swap import JOURNAL, recover
 from triptych_server.repository_lock import FOLDER, locked
 from triptych_server.serving.backpressure import left_unanswered
+from triptych_server.serving.idle_models import IdleModels
 
 POLL_SECONDS = 0.1
 START_ATTEMPTS = 5
@@ -69,6 +71,7 @@ class Engine:
         self.control_key = options.control_key or secrets.token_urlsafe(24)
         self._cleanup = contextlib.ExitStack()  # of what outlives an attempt to start
         self._launched = contextlib.ExitStack()  # of one attempt
+        self._stopping = contextlib.ExitStack()  # of what asks Triton things while it serves
         self._process: subprocess.Popen[str] | None = None
         self._ports: Ports | None = None
         self._log: TritonLog | None = None
@@ -81,6 +84,7 @@ class Engine:
         self._staging: Path | None = None
         self._serving = self._drained = False
         self.wanted = Wanted(options.repository)
+        self._idle: IdleModels | None = None  # where models become idle
 
     @property
     def ports(self) -> Ports:
@@ -228,6 +232,8 @@ class Engine:
                 self._wait_ready(self._launch(triton, deadline))
                 self.wanted.start(self.models)
                 self._serving, self._drained = True, False
+                if self._idle:
+                    self._unload_idle(self._idle)
                 return
             except TritonCrashedError as error:
                 if attempt == START_ATTEMPTS:
@@ -238,6 +244,7 @@ class Engine:
     def stop(self) -> None:
         """Let Triton finish what is under way (up to `stop_timeout`), end it, remove what it leaves. Safe to call twice; `kill`, from a
         signal's handler, cuts it short."""
+        self._stopping.close()
         self._drain()
         self._end_triton()
         self._cleanup.close()
@@ -248,12 +255,13 @@ class Engine:
         if not self._serving or self.pid is None:
             return
         self._serving = False
-        needed = needs_of_all(self.options.repository)
+        needed = {**needs_of_all(self.options.repository), **({ON_DEMAND: set()} if self._idle else {})}
         unload_all(self.control, needed, time.monotonic() + self.options.stop_timeout, lambda: self.pid is not None)
         self._drained = self.pid is not None and not self.control.ready()
 
     def _end_triton(self) -> None:
         """The process, and what it leaves."""
+        self._stopping.close()
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()
             try:
@@ -288,6 +296,11 @@ class Engine:
         if not self._servable.has_network:
             raise EngineError(f"no weights yet: {missing}; {help_text}")
         _logger.warning("not served: %s (%s; %s)", ", ".join(self._servable.left_out), missing, help_text)
+
+    def _unload_idle(self, idle: IdleModels) -> None:
+        unloader = Unloader(self.options, self.control, self.wanted, self.load, idle)
+        self._stopping.callback(unloader.stop)
+        unloader.start()
 
     def _announce(self) -> None:
         """Leave a note in the repository before anything is loaded from it, so that a change waits for us, as we wait for one.
@@ -353,7 +366,9 @@ class Engine:
         self._backpressure.mkdir()
         self._log = TritonLog(self.options.log_file or self._default_log(), self.options.log_bytes)
         self._launched.callback(self._log.close)
-        first = [name for name in self.models if name not in self._overridden]
+        self._idle = add_on_demand(staging, scratch) if self.options.model_ttl else None
+        compile_models([*self._servable.models, *([self._idle.folder] if self._idle else [])])
+        first = [name for name in self.models if name not in self._overridden] + [ON_DEMAND] * bool(self._idle)
         self._process = start_child(
             triton_command(self.options, first, triton, backends, staging, self._ports, prefix, self.control_key),
             environment=triton_environment(triton, self.options.profile, self._backpressure),
@@ -413,7 +428,7 @@ class Engine:
             return False
         if any(model.state in {"LOADING", "UNLOADING"} for model in index):
             return False
-        expected = self._servable.models
+        expected = [*self._servable.models, *([self._idle.folder] if self._idle else [])]
         failed = not_ready(index, [folder.name for folder in expected], self._log.failures())
         failed.update(
             {folder.name: reason for folder in expected if folder.name in failed and (reason := self._own_reason(folder, failed))}

@@ -14,6 +14,7 @@ from triptych_server.engine.backoff import Backoff
 from triptych_server.engine.heals import Heals
 from triptych_server.engine.servable import in_order
 from triptych_server.engine.trouble import Reason, Trouble
+from triptych_server.engine.unloading import ON_DEMAND
 from triptych_server.engine.unready import Unready
 from triptych_server.engine.watch import LOOK_SECONDS, Patience
 from triptych_server.errors import EngineError
@@ -54,7 +55,7 @@ class Healing:
         self._tell(troubles)
         self.heals.ready = not troubles
         if not troubles:
-            self._unready.lower(next(iter(self._engine.models)))
+            self._unready.lower(next(iter(sorted(self._engine.wanted.names())), ON_DEMAND))
         elif not troubles[0].model:
             self._restart(troubles[0])
         else:

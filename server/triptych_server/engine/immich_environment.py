@@ -25,28 +25,31 @@ _READ = (
     "DEVICE_IDS",
     "MODEL_REVISION",
     "MODEL_ORGANIZATION",
+    "MODEL_TTL",
 )
 _NOT_NEEDED = {
     "WORKERS": "one server uses all cores and devices, and batches the requests of everybody",
     "WORKER_TIMEOUT": "queues have a time limit of their own, in config.pbtxt",
     "REQUEST_THREADS": "the number of decoders is instance_group's count of the Python models",
-    "MODEL_TTL": "models stay loaded",
-    "MODEL_TTL_POLL_S": "models stay loaded",
+    "MODEL_TTL_POLL_S": "who is idle is looked at every quarter of MODEL_TTL, every 10 s at most",
     "MAX_BATCH_SIZE__FACIAL_RECOGNITION": "faces are recognised in chunks of a bounded size: recognition_batch of face_embed",
     "ANN": "--profile armnn chooses Arm NN",
     "RKNN": "--profile rknn chooses the NPU",
 }
 _BOOLEANS = {"true": "true", "1": "true", "yes": "true", "on": "true", "false": "false", "0": "false", "no": "false", "off": "false"}
+_LONGEST_TTL = 31_536_000  # a year
 _PRECISIONS = {"FP32": "f32", "FP16": "f16", "BF16": "bf16"}
 
 
 @dataclass(frozen=True, slots=True)
 class ImmichSettings:
-    """Overrides of the configs; the models to serve, as Immich names them; sentences on what has no effect."""
+    """Overrides of the configs; the models to serve, as Immich names them; sentences on what has no effect. `model_ttl`: after how many
+    seconds an idle model is unloaded; 0: never."""
 
     overrides: Overrides
     models: tuple[str, ...]
     notes: tuple[str, ...]
+    model_ttl: float = 0.0
 
 
 def immich_settings(environment: Mapping[str, str]) -> ImmichSettings:
@@ -79,7 +82,7 @@ def immich_settings(environment: Mapping[str, str]) -> ImmichSettings:
     notes += [f"{PREFIX}{key} has no effect: text in pictures is not read yet" for key in given if key.startswith(_OCR)]
     known = {*_READ, *_CLIP, *_FACES, *_NOT_NEEDED}
     notes += [f"{PREFIX}{key} has no effect here" for key in sorted(set(given) - known) if not key.startswith(_OCR)]
-    return ImmichSettings(overrides, tuple(models), tuple(notes))
+    return ImmichSettings(overrides, tuple(models), tuple(notes), float(reader.count("MODEL_TTL", most=_LONGEST_TTL) or 0))
 
 
 def _said(values: Mapping[str, str]) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """What a user may choose about the engine."""
 
 import ipaddress
+import math
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +28,8 @@ class EngineOptions:
     APIs are closed to requests that do not carry `control_key` (None: a random one), on loopback too: any web page that a browser of
     this machine shows can send requests there. So is that of shared memory, unless `client_shared_memory` opens it.
 
+    Models that nobody asked for in `model_ttl` seconds are unloaded until somebody does; 0: they stay.
+
     With `tls` the network sees gRPC alone, encrypted: Triton's HTTP and metrics cannot be, and stay on loopback.
     """
 
@@ -47,6 +50,7 @@ class EngineOptions:
     control_key: str | None = field(default=None, repr=False)
     client_shared_memory: bool = False
     tls: ServerTLS | None = None
+    model_ttl: float = 0.0
 
     def __post_init__(self) -> None:
         if self.profile == AUTO:
@@ -59,6 +63,8 @@ class EngineOptions:
         for name, port in ports.items():
             if not 0 <= port < 1 << 16:
                 raise EngineError(f"{name} is {port}; expected 0 (any free port) to 65535")
+        if self.model_ttl and not (math.isfinite(self.model_ttl) and self.model_ttl >= 1):
+            raise EngineError(f"model_ttl is {self.model_ttl:g} s; expected 0 (models stay loaded), or a second or more")
         chosen = [port for port in ports.values() if port]
         if len(set(chosen)) != len(chosen):
             raise EngineError(f"two services on one port: {ports}")

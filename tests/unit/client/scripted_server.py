@@ -62,6 +62,8 @@ class Script:
     most_busy: int = 0
 
     def next(self, request: Seen) -> Reply:
+        if request.model == "on_demand":  # it unloads nothing
+            return Reply("NOT_FOUND", "Request for unknown model: 'on_demand' is not found")
         with self.lock:
             self.seen.append(request)
             reply = self.replies.pop(0) if self.replies else Reply()

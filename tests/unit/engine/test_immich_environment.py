@@ -57,7 +57,8 @@ def test_what_has_no_effect_is_told():
     (note,) = settings(WORKERS="4").notes
     assert note == "MACHINE_LEARNING_WORKERS has no effect: one server uses all cores and devices, and batches the requests of everybody"
     assert settings(CACHE_FOLDER="/cache").notes == ("MACHINE_LEARNING_CACHE_FOLDER has no effect here",)
-    assert len(settings(MODEL_TTL="0", MODEL_TTL_POLL_S="5", ANN="false", RKNN="false").notes) == 4
+    assert len(settings(MODEL_TTL_POLL_S="5", ANN="false", RKNN="false").notes) == 3
+    assert (settings(MODEL_TTL="300").model_ttl, settings(MODEL_TTL="0").model_ttl, settings().model_ttl) == (300, 0, 0)
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,29 @@ async def test_what_was_turned_away_or_lost_is_asked_elsewhere(message):
         assert (both.backends[0].served is None) == ("connect" in message)
 
 
+async def test_a_server_whose_model_is_gone_is_no_black_hole():
+    """It has the least pending, for it answers fastest."""
+    one, other = script(), script()
+    async with fleet(one, other) as both:
+        for _ in range(3):
+            one.replies = [Reply("NOT_FOUND", "Request for unknown model: 'search_text' has no available versions")]
+            await text(both)
+        assert asked(other) == 3
+
+
+async def test_a_caller_who_hangs_up_breaks_nothing_off_at_triton():
+    one = script()
+    async with fleet(one) as alone:
+        one.replies = [Reply(delay=0.5)]
+        request = asyncio.create_task(text(alone))
+        while one.replies or not alone.backends[0].pending:
+            await asyncio.sleep(0.01)
+        request.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await request
+        assert (one.busy, alone.backends[0].pending) == (0, 0)  # it has been answered
+
+
 async def test_overload_everywhere_is_told_at_once_and_bad_input_asked_once():
     one, other = script(), script()
     async with fleet(one, other) as both:
