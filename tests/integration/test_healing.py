@@ -158,7 +158,8 @@ def test_a_model_with_requests_that_does_nothing_is_replaced(engine, healer):
     steps_until(healer, hangs.exists)
     second.start()
     steps_until(healer, lambda: healer.heals.total("fragile") and not first.is_alive() and not second.is_alive() and ready(engine))
-    assert heals(healer) == ['triptych_heals_total{model="fragile",reason="hung"} 1']
+    (healed,) = heals(healer)  # more than once, where a machine is so slow that a second passes before the new process has begun
+    assert healed.startswith('triptych_heals_total{model="fragile",reason="hung"} ')
     assert len(answers) == 2
     assert any("not healthy" in answer for answer in answers)
     assert ask(engine, "fragile", 5) == [[5, 5, 5, 5]]
