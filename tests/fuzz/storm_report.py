@@ -10,7 +10,7 @@ MOST_DIFFERENCE = 1e-5
 """Of a number of a unit vector: batches of other sizes round differently."""
 FILLED = 2000
 """Pictures after which allocators and caches hold what they will."""
-MOST_GROWTH_MIB, MOST_FILLING_MIB = 150, 600
+MOST_GROWTH_MIB, MOST_FILLING_MIB = 250, 600
 """From the second quarter's median to the last one's, in runs of at least FILLED pictures and in shorter ones."""
 
 

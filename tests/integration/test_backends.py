@@ -79,7 +79,7 @@ def test_the_metrics_of_a_model_outlive_its_reload(repository, engine, client):
     write into what it has freed."""
     config = repository.model("table") / "config.pbtxt"
     config.write_text(config.read_text().replace('"64"', '"63"'))  # a change that makes new instances
-    client.load_model("table")
+    client.load_model("table", headers=engine.control_headers)
     index = np.array([[1]], dtype=np.int32)
     infer(client, "table", "index", index, "row")
     deadline = time.monotonic() + 60

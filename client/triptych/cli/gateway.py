@@ -91,5 +91,5 @@ def gateway(
     elif tls_certificate or tls_key or tls_client_root:
         raise CommandError("TLS needs --tls-certificate and --tls-key together; --tls-client-root goes with both")
     if library is not None and host not in LOOPBACK and not settings.is_keyed:
-        raise CommandError("the page would show the photos to whoever reaches it; set --api-keys-file or --api-key, or bind to loopback")
+        raise CommandError("the page would show the photos to whoever reaches it; set --api-keys or TRIPTYCH_API_KEY, or bind to loopback")
     run(build(settings, None if library is None else PageSettings(library)), host, port, log_level, certificate)

@@ -36,7 +36,7 @@ def ui(
 ) -> None:
     """Look at a library: search, photos, people, status. The page is served to this machine alone, until Ctrl-C.
 
-    `triptych gateway --library FILE --api-key KEY` serves it to others.
+    `triptych gateway --library FILE --api-keys KEYS` serves it to others.
     """
     if serve and triton:
         raise CommandError("--serve starts a Triton, and --triton names one that runs; give one of them")

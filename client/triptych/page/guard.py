@@ -71,7 +71,7 @@ def check_host(headers: Headers) -> None:
     name = urlsplit(f"//{hosts[0]}").hostname if len(hosts) == 1 and _parses(hosts[0]) else None
     if name not in LOOPBACK:
         raise Forbidden(
-            "the page answers to localhost, 127.0.0.1 and [::1] only; to reach it by another name, start the gateway with --api-key"
+            "the page answers to localhost, 127.0.0.1 and [::1] only; to reach it by another name, start the gateway with --api-keys"
         )
 
 
