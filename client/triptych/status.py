@@ -76,7 +76,8 @@ class ServerStatus:
         ]
         if not any(model.ready for model in self):
             waiting.append("no model is ready")
-        if not self.ready and not waiting:
+        changing = any(model.name == on_demand.MODEL and model.ready for model in self)  # idle models come and go, Triton is not ready then
+        if not self.ready and not waiting and not changing:
             waiting.append("the server says that it is not ready; its log says why")
         unknown = [f"it is not known what the models run on ({self.blind})"] if self.blind else []
         return (*waiting, *elsewhere, *unknown)

@@ -6,8 +6,9 @@ import math
 import time
 from collections.abc import Mapping
 
+from triptych import on_demand
 from triptych.async_client import AsyncClient
-from triptych.errors import DeadlineExceeded, TriptychError
+from triptych.errors import DeadlineExceeded, NotFound, TriptychError
 from triptych.gateway.served import Served, look, warm
 
 LOOK_SECONDS = 1.0
@@ -40,8 +41,7 @@ class Backend:
     async def look(self) -> None:
         """Ask whether it is ready and what it serves; models of a server that was not there are warmed up before anybody else asks them."""
         try:
-            if not await self.client.server_ready(timeout=LOOK_TIMEOUT):
-                self._warm = False
+            if not (await self.client.server_ready(timeout=LOOK_TIMEOUT) or await self._loads_on_demand()):
                 self.lost("its models are not ready")
                 return
             served = await look(self.client, LOOK_TIMEOUT, self._names)
@@ -52,9 +52,8 @@ class Backend:
                 await warm(self.client, served)
                 self._warm = True
         except DeadlineExceeded as error:  # slow, not new: what it has loaded is as warm as it was, and idle models may stay idle
-            self.lost(str(error))
+            self.lost(str(error), cold=False)
         except TriptychError as error:
-            self._warm = False
             self.lost(str(error))
         except Exception as error:  # the watch must outlive whatever a look runs into
             _log.exception("looking at %s failed", self.url)
@@ -62,8 +61,17 @@ class Backend:
         else:
             self._found(served)
 
-    def lost(self, reason: str) -> None:
-        """It does not answer; no request goes there until it does again."""
+    async def _loads_on_demand(self) -> bool:
+        """Whether it unloads idle models: then Triton calls itself not ready while one comes or goes, and answers all the same."""
+        try:
+            await self.client.model_config(on_demand.MODEL, timeout=LOOK_TIMEOUT)
+        except NotFound:
+            return False
+        return True
+
+    def lost(self, reason: str, *, cold: bool = True) -> None:
+        """It does not answer; no request goes there until it does again, and is warmed up first where it may be `cold` then."""
+        self._warm = self._warm and not cold
         if self.served is not None:
             _log.warning("%s is not ready any more: %s", self.url, reason)
             self.lost_at = time.monotonic()

@@ -56,6 +56,7 @@ class Script:
     faces: int = 2
     tensors: dict[str, np.ndarray | None] = field(default_factory=dict)
     parameters: dict[str, str] = field(default_factory=dict)
+    ready: bool = True
     seen: list[Seen] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
     busy: int = 0
@@ -150,7 +151,7 @@ class Grpc(service_pb2_grpc.GRPCInferenceServiceServicer):
         return service_pb2.ModelConfigResponse(config=config)
 
     def ServerReady(self, request: Any, context: Any) -> Any:  # noqa: N802
-        return service_pb2.ServerReadyResponse(ready=True)
+        return service_pb2.ServerReadyResponse(ready=self.script.ready)
 
 
 class Http(BaseHTTPRequestHandler):

@@ -74,6 +74,16 @@ async def test_a_server_whose_model_is_gone_is_no_black_hole():
         assert asked(other) == 3
 
 
+async def test_a_server_whose_idle_models_come_and_go_stays_in_use():
+    """Triton is not ready meanwhile; the scripted server has a config for any model, `on_demand` too. Nothing is warmed up again."""
+    one = script()
+    async with fleet(one) as alone:
+        one.ready = False
+        await alone.backends[0].look()
+        await text(alone)
+        assert asked(one) == 1
+
+
 async def test_a_caller_who_hangs_up_breaks_nothing_off_at_triton():
     one = script()
     async with fleet(one) as alone:
