@@ -13,6 +13,7 @@ import triton_python_backend_utils as pb_utils
 from triptych_server.errors import OverloadedError
 from triptych_server.serving import responses
 from triptych_server.serving.backpressure import Fed, Load, backpressure_folder
+from triptych_server.serving.end_with_server import end_with_server
 from triptych_server.serving.instance import Instance
 from triptych_server.serving.queue_metrics import QueueMetrics
 from triptych_server.serving.queue_options import QueueOptions
@@ -39,6 +40,7 @@ class Intake(Generic[Item]):
     (`QueueOptions`)."""
 
     def __init__(self, instance: Instance) -> None:
+        end_with_server()
         self._model, self._options = instance.model, QueueOptions.from_parameters(instance.parameters, instance.model)
         self._queue: RequestQueue[Item] = RequestQueue(self._options.max_waiting)
         self._busy: set[int] = set()  # threads that have a batch which is not answered yet
