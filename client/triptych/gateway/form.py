@@ -11,7 +11,7 @@ from triptych.gateway.refusals import Malformed
 
 FIELDS = ("entries", "image", "text")
 MAX_FIELDS = 10
-"""Of a url-encoded form, strange ones among them."""
+"""Of a form, strange ones among them."""
 _ENTRIES = "the field entries is missing; expected multipart/form-data with entries (JSON), and image (a file) or text"
 
 
@@ -63,6 +63,7 @@ class _Parts:
     def __init__(self) -> None:
         self.fields: dict[str, list[memoryview]] = {}
         self.ended = False
+        self._count = 0
         self._header = b""
         self._value = b""
         self._pieces: list[memoryview] | None = None
@@ -78,6 +79,9 @@ class _Parts:
         }
 
     def _begin(self) -> None:
+        self._count += 1
+        if self._count > MAX_FIELDS:
+            raise Malformed(f"the form has over {MAX_FIELDS} fields; expected entries, and image or text")
         self._pieces = None
 
     def _on_header(self, data: bytes, start: int, end: int) -> None:

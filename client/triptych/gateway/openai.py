@@ -14,7 +14,7 @@ from triptych.gateway.answer import json_response
 from triptych.gateway.body import chunks, until_gone
 from triptych.gateway.fleet import Fleet, Models
 from triptych.gateway.openai_input import EmbeddingsRequest
-from triptych.gateway.picture import Header
+from triptych.gateway.picture import header_of
 from triptych.gateway.settings import GatewaySettings
 from triptych.results import Embedding
 
@@ -53,7 +53,7 @@ async def _embedded(asked: EmbeddingsRequest, fleet: Fleet, max_pixels: int, req
     async def picture(index: int, image: bytes) -> Embedding:
         async with slots:
             try:
-                Header.read(image, max_pixels)
+                await header_of(image, max_pixels)
                 return await fleet.ask(models, lambda client: client.embed_image(image, request_id=request_id))
             except InvalidInput as error:
                 raise InvalidInput(f"input {index}: {error}") from None

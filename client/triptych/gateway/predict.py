@@ -16,7 +16,7 @@ from triptych.gateway.entries import Entries
 from triptych.gateway.fleet import Fleet, Models
 from triptych.gateway.form import Form, read_form
 from triptych.gateway.names import same_model
-from triptych.gateway.picture import Header
+from triptych.gateway.picture import header_of
 from triptych.gateway.refusals import Malformed, Refused
 from triptych.gateway.settings import GatewaySettings
 from triptych.results import Embedding
@@ -58,7 +58,7 @@ class Predictor:
     async def _about_picture(self, entries: Entries, image: bytes) -> dict[str, Any]:
         if entries.textual is not None:
             raise Malformed("entries asks for clip textual, and a picture was sent; send the query as the field text, without image")
-        header = Header.read(image, self._max_pixels)
+        header = await header_of(image, self._max_pixels)
         embedding, faces = await self._found(entries, image)
         answer: dict[str, Any] = {}
         if embedding is not None:

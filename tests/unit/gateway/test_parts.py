@@ -4,22 +4,27 @@ import asyncio
 import contextlib
 import io
 import itertools
+import struct
+import threading
+import zlib
 
 import numpy as np
 import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from tests.support.immich import recorded
 from triptych.errors import InvalidInput
 from triptych.gateway.answer import vector
 from triptych.gateway.body import chunks, until_gone
 from triptych.gateway.entries import Entries
-from triptych.gateway.form import read_form
+from triptych.gateway.form import Form, read_form
 from triptych.gateway.picture import Header
+from triptych.gateway.predict import Predictor
 from triptych.gateway.refusals import Gone, Malformed, Refused, TooLarge, TooSlow
+from triptych.gateway.settings import GatewaySettings
 
 
 def head_and_body(name, **content):
@@ -64,6 +69,15 @@ def test_other_forms():
         form_of(kind, [body.replace(b"\r\nx\r\n", b"\r\n\xff\r\n")])
 
 
+def test_a_form_of_endless_parts_or_headers_is_refused_at_once():
+    kind, part = "multipart/form-data; boundary=b", b"--b\r\na:b\r\n\r\n\r\n"
+    with pytest.raises(Malformed, match="over 10 fields"):
+        form_of(kind, itertools.repeat(part))
+    for headers in (itertools.repeat(b"a:b\r\n"), itertools.repeat(b"a" * 100), itertools.chain([b"a:"], itertools.repeat(b"b" * 100))):
+        with pytest.raises(Malformed):
+            form_of(kind, itertools.chain([b"--b\r\n"], headers))
+
+
 NAMES = ["clip", "facial-recognition", "visual", "textual", "detection", "recognition", "modelName", "options", "minScore", "language"]
 LEAVES = st.none() | st.booleans() | st.floats() | st.text(max_size=5)
 
@@ -95,6 +109,41 @@ def test_a_bomb_is_over_the_limit_whatever_pillow_thinks():
     Image.new("1", (20000, 10000)).save(buffer, "PNG")
     with pytest.raises(InvalidInput, match="more than the limit of 100,000,000"):
         Header.read(buffer.getvalue(), 100_000_000)
+
+
+def png_chunk(kind, content):
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+@pytest.mark.parametrize("place", ["before", "behind"])
+@pytest.mark.parametrize("kind", ["eXIf", "XMP"])
+def test_a_pngs_orientation_is_read_without_its_pixels_wherever_it_stands(kind, place, monkeypatch):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    xmp = b'XML:com.adobe.xmp\0\0\0\0\0<x tiff:Orientation="6"/>'
+    more = png_chunk(b"eXIf", exif.tobytes()[6:]) if kind == "eXIf" else png_chunk(b"iTXt", xmp)
+    buffer = io.BytesIO()
+    Image.new("RGB", (30, 20)).save(buffer, "PNG")
+    data, at = buffer.getvalue(), 33 if place == "before" else -12  # behind IHDR, or before IEND
+    data = data[:at] + more + data[at:]
+    with Image.open(io.BytesIO(data)) as image:
+        assert image.getexif()[0x0112] == 6
+    monkeypatch.setattr(PngImagePlugin.PngImageFile, "load", None)
+    assert Header.read(data, 600) == Header(30, 20, 6)
+
+
+def test_nobody_waits_while_a_header_is_read(monkeypatch):
+    """Of a picture made up of empty segments, 64 MiB take half a minute."""
+    others = threading.Event()
+    monkeypatch.setattr(Header, "read", lambda data, most: others.wait(60) and Header(30, 20))
+
+    async def ask():
+        answer = asyncio.create_task(Predictor(None, GatewaySettings(), "id").answer(Entries(), Form("{}", b"slow", None)))
+        await asyncio.sleep(0)
+        others.set()
+        return await answer
+
+    assert asyncio.run(ask()) == {"imageHeight": 20, "imageWidth": 30}
 
 
 def test_numbers_are_the_shortest():
