@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from importlib import metadata, resources
 from typing import Any
 
@@ -15,9 +16,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from triptych.gateway import openai, pages
-from triptych.gateway.answer import json_response
 from triptych.gateway.fleet import Fleet
-from triptych.gateway.front import Front
+from triptych.gateway.front import Front, told
 from triptych.gateway.keys import Keys
 from triptych.gateway.meters import Meters
 from triptych.gateway.predict import predict
@@ -35,6 +35,7 @@ ROUTES = (
     Route("/predict", predict, methods=["POST"]),
     Route("/v1/embeddings", openai.embeddings, methods=["POST"]),
     Route("/v1/models", openai.models),
+    Route("/v1/models/{model:path}", openai.model),
     Route("/health/live", pages.live),
     Route("/health/ready", pages.ready),
     Route("/metrics", pages.metrics),
@@ -90,4 +91,4 @@ def description() -> dict[str, Any]:
 def _http_error(request: Request, error: Exception) -> Response:
     """Starlette's own: an unknown path, a method that a path does not have."""
     assert isinstance(error, HTTPException)
-    return json_response({"detail": error.detail}, error.status_code, error.headers)
+    return told(request.url.path, error.detail, HTTPStatus(error.status_code).name, error.status_code, error.headers)

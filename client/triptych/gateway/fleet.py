@@ -92,6 +92,10 @@ class Fleet:
         """Backends with every model loaded and warm."""
         return [backend for backend in self.backends if backend.served is not None]
 
+    def dims(self, models: Models) -> set[int]:
+        """Lengths of the embeddings that the ready backends give that serve `models`."""
+        return {served.dim for backend in self.ready if (served := backend.served) is not None and models.are(served)} - {0}
+
     async def ask(self, models: Models, question: Callable[[AsyncClient], Awaitable[T]]) -> T:
         """The answer of one of the backends that serve `models`; each is tried once, and once more when it was lost and is ready again.
 

@@ -6,8 +6,10 @@ import logging
 import re
 import time
 import uuid
+from collections.abc import Mapping
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from triptych.errors import TriptychError
@@ -65,9 +67,8 @@ class Front:
             await refusal(path, error)(scope, receive, tell)
         except Exception:
             _log.exception("%s %s failed, request %s", scope["method"], path, scope["request_id"])
-            await json_response({"detail": f"the gateway failed; its log says why, at request {scope['request_id']}"}, 500)(
-                scope, receive, tell
-            )
+            text = f"the gateway failed; its log says why, at request {scope['request_id']}"
+            await told(path, text, "InternalServerError", 500, None)(scope, receive, tell)
         finally:
             seconds = time.perf_counter() - began
             page = is_page(path)
@@ -133,8 +134,12 @@ def refusal(path: str, error: TriptychError) -> ASGIApp:
     headers = {"retry-after": str(error.seconds)} if isinstance(error, TooOften) else headers_of(status)
     if status == 401 and is_page(path):
         headers = {"www-authenticate": 'Basic realm="Triptych: the API key as password"'}
+    return told(path, str(error), type(error).__name__, status, headers)
+
+
+def told(path: str, text: str, code: str, status: int, headers: Mapping[str, str] | None) -> Response:
+    """What went wrong as JSON: OpenAI's form below /v1, FastAPI's elsewhere."""
     if path.startswith("/v1/"):
         kind = "invalid_request_error" if status < 500 else "server_error"
-        told = {"message": str(error), "type": kind, "param": None, "code": type(error).__name__}
-        return json_response({"error": told}, status, headers)
-    return json_response({"detail": str(error)}, status, headers)
+        return json_response({"error": {"message": text, "type": kind, "param": None, "code": code}}, status, headers)
+    return json_response({"detail": text}, status, headers)

@@ -2,7 +2,7 @@
 
 import asyncio
 import base64
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,10 @@ from triptych.errors import InvalidInput
 from triptych.gateway.answer import json_response
 from triptych.gateway.body import chunks, until_gone
 from triptych.gateway.fleet import Fleet, Models
+from triptych.gateway.names import same_model
 from triptych.gateway.openai_input import EmbeddingsRequest
 from triptych.gateway.picture import header_of
+from triptych.gateway.refusals import NoSuchModel
 from triptych.gateway.settings import GatewaySettings
 from triptych.results import Embedding
 
@@ -25,13 +27,26 @@ _PICTURES_AT_ONCE = 4  # of one request: others want their turn, and Triton's qu
 
 async def models(request: Request) -> Response:
     """The CLIPs that are served."""
+    return json_response({"object": "list", "data": [_told(name) for name in _names(request)]})
+
+
+async def model(request: Request) -> Response:
+    """One of them, in whatever spelling."""
+    asked: str = request.path_params["model"]
+    for name in _names(request):
+        if same_model(asked, name):
+            return json_response(_told(name))
+    raise NoSuchModel(f"no model {asked[:200]!r} is served; /v1/models lists those that are")
+
+
+def _names(request: Request) -> Iterable[str]:
     fleet: Fleet = request.app.state.fleet
-    names = dict.fromkeys(backend.served.clip or UNNAMED for backend in fleet.ready if backend.served and backend.served.clip is not None)
-    rows = [
-        {"id": name.rpartition("/")[2], "object": "model", "created": 0, "owned_by": name.rpartition("/")[0] or "triptych"}
-        for name in names
-    ]
-    return json_response({"object": "list", "data": rows})
+    return dict.fromkeys(backend.served.clip or UNNAMED for backend in fleet.ready if backend.served and backend.served.clip is not None)
+
+
+def _told(name: str) -> dict[str, Any]:
+    owner, _, short = name.rpartition("/")
+    return {"id": short, "object": "model", "created": 0, "owned_by": owner or "triptych"}
 
 
 async def embeddings(request: Request) -> Response:
@@ -47,6 +62,9 @@ async def embeddings(request: Request) -> Response:
 
 async def _embedded(asked: EmbeddingsRequest, fleet: Fleet, max_pixels: int, request_id: str) -> Sequence[Embedding]:
     models = Models(clip=asked.model)
+    dims = fleet.dims(models)
+    if dims and asked.dimensions is not None and asked.dimensions not in dims:
+        raise InvalidInput(f"dimensions is {asked.dimensions}; the served model gives {min(dims)} and cannot be cut")
     texts = [item for item in asked.inputs if isinstance(item, str)]
     slots = asyncio.Semaphore(_PICTURES_AT_ONCE)
 
@@ -69,10 +87,7 @@ async def _embedded(asked: EmbeddingsRequest, fleet: Fleet, max_pixels: int, req
     finally:
         for task in pictures:
             task.cancel()
-    rows: list[Any] = [next(of_texts if isinstance(item, str) else of_pictures) for item in asked.inputs]
-    if asked.dimensions not in (None, len(rows[0])):
-        raise InvalidInput(f"dimensions is {asked.dimensions}; the served model gives {len(rows[0])} and cannot be cut")
-    return rows
+    return [next(of_texts if isinstance(item, str) else of_pictures) for item in asked.inputs]
 
 
 def _written(row: Embedding, as_base64: bool) -> Any:

@@ -27,6 +27,12 @@ class Forbidden(Refused):
     status = 403
 
 
+class NoSuchModel(Refused):
+    """There is no model of this name to be told of."""
+
+    status = 404
+
+
 class TooSlow(Refused):
     """The request did not arrive whole in time."""
 

@@ -61,6 +61,9 @@ def test_pictures_and_texts_in_their_order(api, client, group):
 def test_models(api):
     (model,) = api.models.list().data
     assert (model.id, model.owned_by) == (CLIP, "immich-app")
+    assert api.models.retrieve(CLIP) == model
+    with pytest.raises(openai.NotFoundError, match="lists those that are"):
+        api.models.retrieve("gpt-4")
 
 
 REFUSED = [

@@ -148,6 +148,7 @@ class Grpc(service_pb2_grpc.GRPCInferenceServiceServicer):
         config = model_config_pb2.ModelConfig(name=request.name, max_batch_size=MAX_BATCH)
         for key, value in self.script.parameters.items():
             config.parameters[key].string_value = value
+        config.output.add(name="embedding", dims=[DIM])
         return service_pb2.ModelConfigResponse(config=config)
 
     def ServerReady(self, request: Any, context: Any) -> Any:  # noqa: N802
