@@ -39,7 +39,7 @@ def index(
 
     Ctrl-C loses nothing: the next run goes on. Photos that cannot be read are listed, and make the exit code 1.
     """
-    with library_options.opened(library) as opened:
+    with library_options.opened(library, make=not forget) as opened:
         if forget:
             if not folders:
                 raise CommandError("name the folders to forget")

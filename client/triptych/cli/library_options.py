@@ -27,11 +27,11 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Sheet = Annotated[Path | None, typer.Option("--sheet", help="Write a contact sheet of what was found to this file (JPEG or PNG).")]
 
 
-def opened(file: Path | None) -> "Library":
-    """The library that a command was asked to use."""
+def opened(file: Path | None, *, make: bool = False) -> "Library":
+    """The library that a command was asked to use. Raises LibraryError where there is none, unless the command is to `make` it."""
     from triptych.library import Library
 
-    return Library.open(file)
+    return Library.open(file, make=make)
 
 
 def only(people: list[str] | None, since: str | None, until: str | None, folder: Path | None) -> "Only":

@@ -67,14 +67,21 @@ def _files(folder: str, found: Walk) -> Iterator["os.DirEntry[str]"]:
                 continue
             if entry.is_dir(follow_symlinks=False):
                 waiting.append(entry.path)
-            elif Path(entry.name).suffix.lower() in EXTENSIONS and entry.is_file():
+            elif Path(entry.name).suffix.lower() in EXTENSIONS and _is_file(entry):
                 yield entry
+
+
+def _is_file(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_file()
+    except OSError:  # a link in a circle, or into a folder that is closed; reading it will say so
+        return True
 
 
 def _stamp(entry: "os.DirEntry[str]") -> tuple[int, int]:
     try:
         status = entry.stat()
-    except OSError:  # it went since it was listed; reading it will say so
+    except OSError:  # it went since it was listed, or is such a link; reading it will say so
         return 0, 0
     return status.st_size, status.st_mtime_ns
 

@@ -4,7 +4,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -213,7 +213,9 @@ class Indexing:
 
     def _witness(self, read: _Read) -> None:
         assert read.analysis is not None
-        if not self.store.value("SELECT 1 FROM witness WHERE kind = 'face'"):
+        if self.store.value("SELECT 1 FROM witness WHERE kind = 'face'"):
+            return
+        with suppress(InvalidInput):  # the server read it and we cannot: another photo will do
             Witnesses(self.store).keep_face(self.client, picture.opened(read.picture.data), read.analysis)
 
     def _fail(self, file: File, error: TriptychError) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from triptych.client import Client
 from triptych.errors import InvalidInput
 from triptych.library import duplicates, files
-from triptych.library.errors import LibraryIncomplete, NotInLibrary
+from triptych.library.errors import LibraryError, LibraryIncomplete, NotInLibrary
 from triptych.library.indexing import Indexing
 from triptych.library.people import LibraryPeople
 from triptych.library.picture import read, sendable
@@ -63,9 +63,12 @@ class Library:
         self.people = LibraryPeople(store)
 
     @classmethod
-    def open(cls, file: Path | None = None) -> Self:
-        """Open a library's file, the user's own by default; it is made when it is not there."""
-        return cls(Store((file or default_file()).expanduser()))
+    def open(cls, file: Path | None = None, *, make: bool = True) -> Self:
+        """Open a library's file, the user's own by default; made when it is not there, or, without `make`, LibraryError."""
+        path = (file or default_file()).expanduser()
+        if not make and not path.exists():
+            raise LibraryError(f"there is no library {path}; to make it: triptych index FOLDER")
+        return cls(Store(path))
 
     @property
     def file(self) -> Path:

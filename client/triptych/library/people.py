@@ -66,27 +66,27 @@ class LibraryPeople:
 
     def name(self, who: str | int, name: str | None) -> Person:
         """Give a name, or take it away (None). Raises LibraryError for one that somebody else has: `merge` the two if they are one."""
-        person = self.find(who)
         wanted = (name or "").strip() or None
         if wanted is not None and wanted.isdecimal():
             raise LibraryError(f"{wanted!r} would be taken for an id; a name has a letter")
-        other = self._named(wanted) if wanted else None
-        if other not in (None, person.id):
-            raise LibraryError(f"person {other} is {wanted} already; if they are one: triptych people merge {other} {person.id}")
         with self.store.writing() as connection:
+            person = self.find(who)
+            other = self._named(wanted) if wanted else None
+            if other not in (None, person.id):
+                raise LibraryError(f"person {other} is {wanted} already; if they are one: triptych people merge {other} {person.id}")
             connection.execute("UPDATE person SET name = ? WHERE id = ?", (wanted, person.id))
         return self.find(person.id)
 
     def merge(self, into: str | int, others: Sequence[str | int]) -> Person:
         """All faces of `others` become those of `into`, whose id stays, and whose name, when it has one."""
-        person = self.find(into)
-        joining = [other for other in map(self.find, others) if other.id != person.id]
-        if not joining:
-            raise LibraryError("name another person to merge")
-        name = person.name or next((other.name for other in joining if other.name), None)
         with self.store.writing() as connection:
+            person = self.find(into)
+            joining = {found.id: found for found in map(self.find, others) if found.id != person.id}
+            if not joining:
+                raise LibraryError("name another person to merge")
+            name = person.name or next((other.name for other in joining.values() if other.name), None)
             for other in joining:
-                self._join(person.id, other.id)
+                self._join(person.id, other)
             connection.execute("UPDATE person SET name = ? WHERE id = ?", (name, person.id))
         return self.find(person.id)
 

@@ -5,6 +5,7 @@ import io
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import BinaryIO
 
 from PIL import Image, ImageOps
 
@@ -15,6 +16,8 @@ from triptych.library.files import File
 _NOT_SENT = frozenset({".heic", ".heif", ".hif", ".avif"})  # formats that the server does not read
 _QUALITY = 95
 _EXIF, _TAKEN, _CHANGED = 0x8769, 0x9003, 0x0132
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "HEIF", "AVIF")
+"""What is read of what strangers made. Pillow knows sixty more, one of which starts Ghostscript."""
 UNREADABLE = (OSError, SyntaxError, ValueError, RuntimeError, Image.DecompressionBombError)
 
 
@@ -43,9 +46,8 @@ def read(file: File) -> Picture:
 
 def opened(data: bytes | Path) -> Image.Image:
     """An upright RGB picture of a file that may be HEIC. Raises InvalidInput."""
-    with_heif()
     try:
-        with Image.open(io.BytesIO(data) if isinstance(data, bytes) else data) as image:
+        with header(io.BytesIO(data) if isinstance(data, bytes) else data) as image:
             return ImageOps.exif_transpose(image).convert("RGB")
     except UNREADABLE as error:
         raise InvalidInput(f"it cannot be decoded: {error}") from None
@@ -64,9 +66,8 @@ def _jpeg(data: bytes) -> bytes:
 
 def _taken(data: bytes, file: File) -> str:
     """When the camera says, otherwise when the file was last changed."""
-    with_heif()
     try:
-        with Image.open(io.BytesIO(data)) as image:
+        with header(io.BytesIO(data)) as image:
             exif = image.getexif()
             values = (exif.get_ifd(_EXIF).get(_TAKEN), exif.get(_CHANGED))
     except UNREADABLE:  # the server says what is wrong with it
@@ -79,11 +80,18 @@ def _taken(data: bytes, file: File) -> str:
     return datetime.fromtimestamp(file.mtime_ns / 1e9).isoformat(timespec="seconds")
 
 
-def with_heif() -> None:
+def header(file: Path | BinaryIO) -> Image.Image:
+    """A picture of one of FORMATS, opened and not decoded yet. Raises one of UNREADABLE, and LibraryIncomplete."""
+    _with_heif()
+    return Image.open(file, formats=[name for name in FORMATS if name in Image.OPEN])
+
+
+def _with_heif() -> None:
     """Let Pillow read HEIC, HEIF and AVIF. Raises LibraryIncomplete."""
     try:
         import pillow_heif
     except ModuleNotFoundError as error:
         raise LibraryIncomplete(error) from None
+    Image.init()
     if "HEIF" not in Image.OPEN:
         pillow_heif.register_heif_opener()

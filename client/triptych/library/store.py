@@ -1,5 +1,7 @@
 """The library's file: one SQLite database with photos, faces, people and every embedding, changed in transactions only."""
 
+import contextlib
+import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -65,10 +67,13 @@ class Store:
     """
 
     def __init__(self, file: Path) -> None:
-        """Open `file`, made when it is not there. Raises LibraryError for a file that is something else."""
+        """Open `file`, made when it is not there, for its user's eyes alone: faces tell who was met. Raises LibraryError for a file that
+        is something else."""
         self.file = file
         self._lock = threading.RLock()
         file.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(file, os.O_CREAT | os.O_EXCL, 0o600))  # SQLite gives the files beside it the same rights
         try:
             self._connection = sqlite3.connect(file, timeout=_LOCK_SECONDS, isolation_level=None, check_same_thread=False)
             self._prepare()
@@ -77,7 +82,7 @@ class Store:
 
     def rows(self, statement: str, values: Sequence[Any] = ()) -> list[Any]:
         """All rows of a query, as tuples."""
-        with self._lock:
+        with self._lock, self._told():
             return self._connection.execute(statement, values).fetchall()
 
     def rows_of(self, statement: str, keys: Iterable[int]) -> list[Any]:
@@ -88,24 +93,33 @@ class Store:
 
     def value(self, statement: str, values: Sequence[Any] = ()) -> Any:
         """The first column of the first row; None where there is none."""
-        with self._lock:
+        with self._lock, self._told():
             row = self._connection.execute(statement, values).fetchone()
         return row[0] if row else None
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """One transaction; blocks of one thread may be nested, and the outermost is what counts."""
-        with self._lock:
+        """One transaction; blocks of one thread may be nested, and the outermost is what counts. Raises LibraryError where the file cannot
+        be written, as when the disk is full or another process does not let go of it."""
+        with self._lock, self._told():
             if self._connection.in_transaction:
                 yield self._connection
                 return
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
+                self._connection.execute("COMMIT")
             except BaseException:
-                self._connection.execute("ROLLBACK")
+                if self._connection.in_transaction:  # a full disk undoes it by itself, and a commit that fails does not
+                    self._connection.execute("ROLLBACK")
                 raise
-            self._connection.execute("COMMIT")
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            raise LibraryError(f"{self.file}: {error}") from None
 
     def changes(self) -> tuple[int, int]:
         """Differs whenever this or another process may have changed something."""
@@ -120,8 +134,10 @@ class Store:
         self._connection.execute("PRAGMA foreign_keys = ON")
         self._connection.execute("PRAGMA journal_mode = WAL")  # who searches never waits for who indexes
         self._connection.execute("PRAGMA synchronous = NORMAL")  # a power cut may cost the last photos, never the file
+        if self._kind() == (_APPLICATION, VERSION):  # who only reads does not wait for who writes
+            return
         with self.writing() as connection:
-            application, version = self.value("PRAGMA application_id"), self.value("PRAGMA user_version")
+            application, version = self._kind()
             if application == 0 and not self.value("SELECT count(*) FROM sqlite_master"):
                 for statement in _SCHEMA.split(";\n"):
                     connection.execute(statement)
@@ -131,3 +147,6 @@ class Store:
                 raise LibraryError(f"{self.file} is a database of something else; name another file with --library")
             elif version != VERSION:
                 raise LibraryError(f"{self.file} has version {version} and this program reads {VERSION}; install the one that made it")
+
+    def _kind(self) -> tuple[int, int]:
+        return self.value("PRAGMA application_id"), self.value("PRAGMA user_version")

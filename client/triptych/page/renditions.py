@@ -9,7 +9,7 @@ from typing import BinaryIO
 from PIL import Image, ImageOps
 
 from triptych.errors import InvalidInput
-from triptych.library.picture import UNREADABLE, with_heif
+from triptych.library.picture import UNREADABLE, header
 from triptych.library.records import Box
 
 VERSION = 1
@@ -84,9 +84,8 @@ def check_pixels(data: bytes, max_pixels: int) -> None:
 @contextmanager
 def _looked_at(file: BinaryIO, max_pixels: int) -> Iterator[Image.Image]:
     """The picture, not decoded yet; what fails inside the block is its fault, too."""
-    with_heif()
     try:
-        with Image.open(file) as image:
+        with header(file) as image:
             if image.width * image.height > max_pixels:
                 raise InvalidInput(f"it has {image.width} x {image.height} pixels, more than the limit of {max_pixels:,}")
             yield image

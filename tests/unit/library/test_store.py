@@ -1,5 +1,6 @@
 """The library's file: what is kept, what is undone, what other processes change, and files that are something else."""
 
+import os
 import sqlite3
 import subprocess
 import sys
@@ -28,6 +29,43 @@ def test_an_error_undoes_its_whole_block_and_nothing_before_it(store):
         raise RuntimeError
     assert store.rows("SELECT path FROM photo") == [("/a.jpg",)]
     assert store.value("SELECT count(*) FROM photo_vector") == 1
+
+
+def test_a_commit_that_fails_leaves_nothing_open(store):
+    """What came after it would not have been kept, as a part of it."""
+    with pytest.raises(sqlite3.IntegrityError), store.writing() as connection:
+        connection.execute("PRAGMA defer_foreign_keys = ON")
+        connection.execute("INSERT INTO face (photo, x1, y1, x2, y2, score) VALUES (999, 0, 0, 1, 1, 1)")
+    add_photo(store, "/a.jpg", unit(1))
+    assert Store(store.file).rows("SELECT path FROM photo") == [("/a.jpg",)]
+
+
+def test_a_full_disk_is_said_and_what_was_kept_stays(store):
+    """SQLite says the same of a file that may have no more pages."""
+    add_photo(store, "/a.jpg", unit(1))
+    pages = store.value("PRAGMA page_count")
+    store.value(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(LibraryError, match="full"):
+        add_photo(store, "/b.jpg", unit(2, 1 << 16))
+    store.value("PRAGMA max_page_count = 1000000")
+    add_photo(store, "/c.jpg", unit(3))
+    assert Store(store.file).rows("SELECT path FROM photo") == [("/a.jpg",), ("/c.jpg",)]
+
+
+def test_who_opens_a_library_does_not_wait_for_who_writes(store):
+    with store.writing():
+        assert Store(store.file).rows("SELECT path FROM photo") == []
+
+
+def test_nobody_else_can_read_a_library(tmp_path):
+    before = os.umask(0o022)
+    try:
+        store = Store(tmp_path / "library.sqlite")
+        add_photo(store, "/a.jpg", unit(1))
+        assert {file.stat().st_mode & 0o777 for file in tmp_path.iterdir()} == {0o600}
+        assert len(list(tmp_path.iterdir())) == 3
+    finally:
+        os.umask(before)
 
 
 def test_a_killed_writer_leaves_a_whole_file(store):

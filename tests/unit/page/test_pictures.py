@@ -45,6 +45,14 @@ def test_photos_stand_upright_and_say_nothing_of_where_they_were_taken(orientati
     assert not dict(shown.getexif())
 
 
+def test_postscript_is_not_opened(page, album):
+    drawing = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\n(a) print\n%%EOF\n"
+    photo = album.add("swapped.jpg", drawing)
+    with pytest.raises(InvalidInput, match="cannot identify"):
+        TILE.make(io.BytesIO(drawing), MILLION)
+    assert page.get(f"/ui/tiles/{photo}").status_code == 400
+
+
 def test_heic_is_shown_as_jpeg(page, album):
     pillow_heif.register_heif_opener()
     stream = io.BytesIO()
