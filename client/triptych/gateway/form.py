@@ -12,6 +12,8 @@ from triptych.gateway.refusals import Malformed
 FIELDS = ("entries", "image", "text")
 MAX_FIELDS = 10
 """Of a form, strange ones among them."""
+MOST_ENTRIES = 64 << 10
+"""Bytes of the field entries; 64 MiB of JSON would become gigabytes of objects."""
 _ENTRIES = "the field entries is missing; expected multipart/form-data with entries (JSON), and image (a file) or text"
 
 
@@ -40,6 +42,8 @@ async def read_form(content_type: str, chunks: AsyncIterator[bytes]) -> Form:
         raise Malformed(f"the content type is {content_type[:80]!r}; expected multipart/form-data")
     if "entries" not in fields:
         raise Malformed(_ENTRIES)
+    if len(fields["entries"]) > MOST_ENTRIES:
+        raise Malformed(f"the field entries has {len(fields['entries']):,} bytes; expected {MOST_ENTRIES:,} at most")
     image, text = fields.get("image"), fields.get("text")
     return Form(_text("entries", fields["entries"]), image, None if text is None or image is not None else _text("text", text))
 

@@ -9,8 +9,6 @@ from triptych.library.errors import LibraryIncomplete
 
 ROOT = "/ui"
 """Where the gateway has the page."""
-PORT = 3033
-"""Of `triptych ui`."""
 
 
 def is_page(path: str) -> bool:

@@ -64,6 +64,8 @@ def test_other_forms():
     ):
         with pytest.raises(Malformed):
             form_of(kind, [body])
+    with pytest.raises(Malformed, match="entries has 100,000 bytes"):
+        form_of("application/x-www-form-urlencoded", [b"entries=" + b"a" * 100_000])
     kind, body = head_and_body("clip_textual", text="x")
     with pytest.raises(Malformed, match="text is no UTF-8"):
         form_of(kind, [body.replace(b"\r\nx\r\n", b"\r\n\xff\r\n")])

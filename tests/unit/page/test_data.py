@@ -178,6 +178,13 @@ def test_what_fails_is_told(served, album):
     assert (state["phase"], "no folder is indexed" in state["error"]) == ("failed", True)
 
 
+def test_a_first_face_that_the_server_alone_can_decode_ends_no_run(served, album, script):
+    script.faces = 1
+    (album.folder / "odd.jpg").write_bytes(b"what Pillow does not read, and the server does")
+    state = indexed(served)
+    assert (state["phase"], state["report"]["added"]) == ("done", 1), state
+
+
 def test_a_picture_that_is_sent_is_bounded(opened, script, album, photo):
     stream = io.BytesIO()
     picture(300, 200).save(stream, "HEIF")
