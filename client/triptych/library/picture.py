@@ -7,18 +7,27 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from PIL import Image, ImageOps
+from PIL import Image
 
-from triptych.errors import InvalidInput
+from triptych.errors import InvalidInput, TriptychError
 from triptych.library.errors import LibraryIncomplete
 from triptych.library.files import File
 
 _NOT_SENT = frozenset({".heic", ".heif", ".hif", ".avif"})  # formats that the server does not read
 _QUALITY = 95
-_EXIF, _TAKEN, _CHANGED = 0x8769, 0x9003, 0x0132
+_EXIF, _TAKEN, _CHANGED, _ORIENTATION = 0x8769, 0x9003, 0x0132, 0x0112
+_TURN = Image.Transpose
+_TURNS = {
+    2: _TURN.FLIP_LEFT_RIGHT,
+    3: _TURN.ROTATE_180,
+    4: _TURN.FLIP_TOP_BOTTOM,
+    5: _TURN.TRANSPOSE,
+    6: _TURN.ROTATE_270,
+    7: _TURN.TRANSVERSE,
+    8: _TURN.ROTATE_90,
+}
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "HEIF", "AVIF")
 """What is read of what strangers made. Pillow knows sixty more, one of which starts Ghostscript."""
-UNREADABLE = (OSError, SyntaxError, ValueError, RuntimeError, Image.DecompressionBombError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +57,22 @@ def opened(data: bytes | Path) -> Image.Image:
     """An upright RGB picture of a file that may be HEIC. Raises InvalidInput."""
     try:
         with header(io.BytesIO(data) if isinstance(data, bytes) else data) as image:
-            return ImageOps.exif_transpose(image).convert("RGB")
-    except UNREADABLE as error:
+            return upright(image).convert("RGB")
+    except TriptychError:
+        raise
+    except Exception as error:  # Pillow's plugins raise anything for broken files
         raise InvalidInput(f"it cannot be decoded: {error}") from None
+
+
+def upright(image: Image.Image) -> Image.Image:
+    """Turned as its EXIF says; damaged metadata turns nothing, as with the server. Pillow's own way writes all of the EXIF anew, and
+    raises where it cannot."""
+    image.load()  # before EXIF is read: a TIFF is turned here, a PNG may carry its EXIF at the end
+    try:
+        turn = _TURNS.get(image.getexif().get(_ORIENTATION, 1))
+    except Exception:
+        return image
+    return image if turn is None else image.transpose(turn)
 
 
 def sendable(data: bytes) -> bytes:
@@ -70,7 +92,9 @@ def _taken(data: bytes, file: File) -> str:
         with header(io.BytesIO(data)) as image:
             exif = image.getexif()
             values = (exif.get_ifd(_EXIF).get(_TAKEN), exif.get(_CHANGED))
-    except UNREADABLE:  # the server says what is wrong with it
+    except TriptychError:
+        raise
+    except Exception:  # the server says what is wrong with it
         values = (None, None)
     for value in values:
         try:
@@ -81,7 +105,7 @@ def _taken(data: bytes, file: File) -> str:
 
 
 def header(file: Path | BinaryIO) -> Image.Image:
-    """A picture of one of FORMATS, opened and not decoded yet. Raises one of UNREADABLE, and LibraryIncomplete."""
+    """A picture of one of FORMATS, not decoded yet. Raises LibraryIncomplete, and anything that Pillow's plugins do."""
     _with_heif()
     return Image.open(file, formats=[name for name in FORMATS if name in Image.OPEN])
 

@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from PIL import Image, ImageOps
+from PIL import Image
 
-from triptych.errors import InvalidInput
-from triptych.library.picture import UNREADABLE, header
+from triptych.errors import InvalidInput, TriptychError
+from triptych.library.picture import header, upright
 from triptych.library.records import Box
 
 VERSION = 1
@@ -40,13 +40,13 @@ class Rendition:
         full = max(image.size)
         least = self.side if self.box is None else round(self.side * min(image.size) / self._reach())
         image.draft("RGB", (least, least))  # a JPEG is decoded at a fraction of its size, which is never below what is wanted
-        upright = _rgb(ImageOps.exif_transpose(image))
+        small = _rgb(upright(image))
         if self.box is None:
-            upright.thumbnail((self.side, self.side), Image.Resampling.LANCZOS)
+            small.thumbnail((self.side, self.side), Image.Resampling.LANCZOS)
         else:
-            upright = self._face(upright, max(upright.size) / full)
+            small = self._face(small, max(small.size) / full)
         buffer = io.BytesIO()
-        upright.save(buffer, "JPEG", quality=self.quality, progressive=True, icc_profile=profile)
+        small.save(buffer, "JPEG", quality=self.quality, progressive=True, icc_profile=profile)
         return buffer.getvalue()
 
     def _reach(self) -> float:
@@ -89,9 +89,9 @@ def _looked_at(file: BinaryIO, max_pixels: int) -> Iterator[Image.Image]:
             if image.width * image.height > max_pixels:
                 raise InvalidInput(f"it has {image.width} x {image.height} pixels, more than the limit of {max_pixels:,}")
             yield image
-    except InvalidInput:
+    except TriptychError:
         raise
-    except UNREADABLE as error:
+    except Exception as error:  # Pillow's plugins raise anything for broken files
         raise InvalidInput(f"it cannot be decoded: {error}") from None
 
 

@@ -3,16 +3,18 @@
 import asyncio
 import io
 import os
+import struct
 import threading
 
 import numpy as np
 import pillow_heif
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, ImageOps
 
 from tests.support.drawn import encode, picture
 from triptych.errors import InvalidInput
 from triptych.gateway.refusals import Busy
+from triptych.library import picture as library_picture
 from triptych.page.cache import Cache
 from triptych.page.renditions import TILE, Rendition, face_rendition
 from triptych.page.workers import Workers
@@ -43,6 +45,25 @@ def test_photos_stand_upright_and_say_nothing_of_where_they_were_taken(orientati
     assert shown.size == (320, 240)
     assert like(shown, upright.resize((320, 240), Image.Resampling.LANCZOS)) < 4
     assert not dict(shown.getexif())
+
+
+def test_photos_with_damaged_metadata_stand_upright_too():
+    """A width that is a text: Pillow's own way of turning writes all of it anew, and raises struct.error there."""
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010E] = 6, "a photo"
+    stream = io.BytesIO()
+    picture(300, 200).save(stream, "JPEG", exif=exif)
+    damaged = stream.getvalue().replace(b"\x01\x0e\x00\x02", b"\x01\x00\x00\x02", 1)
+    with pytest.raises(struct.error):
+        ImageOps.exif_transpose(Image.open(io.BytesIO(damaged)))
+    assert library_picture.opened(damaged).size == (200, 300)
+    assert Image.open(io.BytesIO(Rendition(150, 80).make(io.BytesIO(damaged), MILLION))).size == (100, 150)
+
+
+def test_a_tiff_is_turned_once():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    assert made(picture(300, 200), Rendition(150, 80), "TIFF", exif=exif).size == (100, 150)
 
 
 def test_postscript_is_not_opened(page, album):
