@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
 from triptych.errors import InvalidInput
+from triptych.upright import upright
 
 ImageInput = str | os.PathLike[str] | bytes | bytearray | memoryview | Image.Image | NDArray[np.uint8]
 
@@ -67,14 +68,14 @@ def _from_array(array: NDArray[Any]) -> bytes:
 
 def _from_pil(image: Image.Image) -> bytes:
     try:
-        upright = ImageOps.exif_transpose(image)
+        turned = upright(image)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:  # PIL decodes only now
         raise InvalidInput(f"the PIL image cannot be decoded: {error}") from None
-    if upright.mode in ("I", "F", "I;16B"):
-        raise InvalidInput(f"a PIL image of mode {upright.mode} has no known range; convert it to RGB or L first")
-    if upright.mode not in _KEPT_MODES:
-        upright = upright.convert("RGBA" if upright.has_transparency_data else "RGB")
-    return _encode(upright)
+    if turned.mode in ("I", "F", "I;16B"):
+        raise InvalidInput(f"a PIL image of mode {turned.mode} has no known range; convert it to RGB or L first")
+    if turned.mode not in _KEPT_MODES:
+        turned = turned.convert("RGBA" if turned.has_transparency_data else "RGB")
+    return _encode(turned)
 
 
 def _encode(image: Image.Image) -> bytes:

@@ -4,10 +4,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont, ImageOps
+from PIL import Image, ImageDraw, ImageFont
 
 from triptych.cli.console import CommandError
 from triptych.face import Face
+from triptych.upright import upright
 
 LINE, EDGE, POINT, INK = (57, 255, 136), (16, 24, 20), (255, 214, 10), (8, 40, 22)
 QUALITY = 92
@@ -17,7 +18,7 @@ def opened(photo: Path) -> Image.Image:
     """A photo's pixels, upright, RGB; what is transparent becomes white. Raises CommandError."""
     try:
         with Image.open(photo) as file:
-            image = ImageOps.exif_transpose(file)
+            image = upright(file)
             if image.mode.startswith("I;16"):  # convert() would cut off at 255
                 return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
             if not image.has_transparency_data:

@@ -12,20 +12,11 @@ from PIL import Image
 from triptych.errors import InvalidInput, TriptychError
 from triptych.library.errors import LibraryIncomplete
 from triptych.library.files import File
+from triptych.upright import upright
 
 _NOT_SENT = frozenset({".heic", ".heif", ".hif", ".avif"})  # formats that the server does not read
 _QUALITY = 95
-_EXIF, _TAKEN, _CHANGED, _ORIENTATION = 0x8769, 0x9003, 0x0132, 0x0112
-_TURN = Image.Transpose
-_TURNS = {
-    2: _TURN.FLIP_LEFT_RIGHT,
-    3: _TURN.ROTATE_180,
-    4: _TURN.FLIP_TOP_BOTTOM,
-    5: _TURN.TRANSPOSE,
-    6: _TURN.ROTATE_270,
-    7: _TURN.TRANSVERSE,
-    8: _TURN.ROTATE_90,
-}
+_EXIF, _TAKEN, _CHANGED = 0x8769, 0x9003, 0x0132
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "HEIF", "AVIF")
 """What is read of what strangers made. Pillow knows sixty more, one of which starts Ghostscript."""
 
@@ -62,17 +53,6 @@ def opened(data: bytes | Path) -> Image.Image:
         raise
     except Exception as error:  # Pillow's plugins raise anything for broken files
         raise InvalidInput(f"it cannot be decoded: {error}") from None
-
-
-def upright(image: Image.Image) -> Image.Image:
-    """Turned as its EXIF says; damaged metadata turns nothing, as with the server. Pillow's own way writes all of the EXIF anew, and
-    raises where it cannot."""
-    image.load()  # before EXIF is read: a TIFF is turned here, a PNG may carry its EXIF at the end
-    try:
-        turn = _TURNS.get(image.getexif().get(_ORIENTATION, 1))
-    except Exception:
-        return image
-    return image if turn is None else image.transpose(turn)
 
 
 def sendable(data: bytes) -> bytes:

@@ -9,8 +9,9 @@ from typing import BinaryIO
 from PIL import Image
 
 from triptych.errors import InvalidInput, TriptychError
-from triptych.library.picture import header, upright
+from triptych.library.picture import header
 from triptych.library.records import Box
+from triptych.upright import upright
 
 VERSION = 1
 """Goes up when copies look different, so that kept ones are made anew."""
