@@ -124,3 +124,14 @@ def test_what_cannot_be_read_is_refused(tmp_path):
     for other in (None, 7, [1, 2]):
         with pytest.raises(InvalidInput, match="a picture is a path, bytes"):
             encoded(other)
+
+
+def test_damaged_metadata_turns_a_picture_all_the_same():
+    """A width that is a text: Pillow's own way of turning writes all of the EXIF anew, and raises struct.error there."""
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010E] = 6, "a photo"
+    stream = io.BytesIO()
+    Image.new("RGB", (30, 20)).save(stream, "JPEG", exif=exif)
+    damaged = stream.getvalue().replace(b"\x01\x0e\x00\x02", b"\x01\x00\x00\x02", 1)
+    sent = encoded(Image.open(io.BytesIO(damaged)))
+    assert Image.open(io.BytesIO(sent)).size == (20, 30)
