@@ -197,7 +197,8 @@ def test_who_hangs_up_is_not_worked_for(running, triton, group):
 
 def test_pages(running):
     paths = running.get("/openapi.json").json()["paths"]
-    assert set(paths) == {"/", "/ping", "/predict", "/v1/embeddings", "/v1/models", "/health/live", "/health/ready", "/metrics"}
+    models = {"/v1/models", "/v1/models/{model}"}
+    assert set(paths) == {"/", "/ping", "/predict", "/v1/embeddings", "/health/live", "/health/ready", "/metrics"} | models
     page = running.get("/docs").text
     assert all(path in page for path in paths)
     assert "src=" not in page and "http" not in page.replace("<!doctype html>", "")
