@@ -15,7 +15,8 @@ ROOT = CHECKOUT.root
 
 def recipe(target, tmp_path, **environment):
     """A target's own commands, as make prints them, run by this Python."""
-    shown = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    outside = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}  # of `make test`
+    shown = subprocess.run(["make", "-n", target], cwd=ROOT, env=outside, capture_output=True, text=True, check=True).stdout
     commands = shown[shown.index(".venv/bin/python") :].replace(".venv/bin/python", sys.executable).replace("dist/", f"{tmp_path}/")
     return subprocess.run(["sh", "-c", commands], cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, check=False)
 
