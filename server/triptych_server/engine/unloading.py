@@ -121,6 +121,7 @@ class Unloader:
 
     def _next(self) -> str:
         uses = _uses(self._control)
+        self._wanted.wake(*uses)  # a change of models loads by itself, and nothing is unloaded but from this thread
         idle = self._watch.idle(uses, time.monotonic())
         if not idle:
             return ""
