@@ -86,16 +86,15 @@ class Intake(Generic[Item]):
         taken = self._queue.take(most_rows)
         if taken is None:
             return None
+        self._busy.add(threading.get_ident())  # what was taken is owed from here on
         now = time.monotonic()
         for waiting in taken.expired:  # Triton's own words for it, which clients know
             late = OverloadedError(f"Request timeout expired: it waited {now - waiting.since:.1f} s for {self._model}")
             responses.send(waiting.request, responses.failure(late, self._model))
         batch = [waiting for waiting in taken.batch if not self._has_gone(waiting, now)]
-        if taken.expired:
-            self._metrics.count(refused=len(taken.expired))
-        if batch:
-            self._busy.add(threading.get_ident())
-            self._metrics.touch()
+        self._metrics.count(taken=len(taken.batch) + len(taken.expired), refused=len(taken.expired))
+        if not batch:
+            self._busy.discard(threading.get_ident())
         self._show()
         return batch
 
