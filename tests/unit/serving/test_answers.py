@@ -265,3 +265,17 @@ def test_counts_that_cannot_be_published_once_are_published_later(slow, monkeypa
     assert failed.wait(30)
     serve(slow, [FakeRequest(1)])
     assert FakeFamily.values["triptych_taken_total"] == 1
+
+
+def test_a_worker_that_fails_answers_its_batch_and_works_on(slow):
+    slow.initialize(arguments())
+    respond, requests = slow._respond, [FakeRequest(1), FakeRequest(2)]
+
+    def fail(waiting):
+        slow._respond = respond
+        raise RuntimeError("what nobody thought of")
+
+    slow._respond = fail
+    serve(slow, [requests[0]], [requests[1]])
+    assert "RuntimeError" in requests[0].answer.message
+    assert requests[1].answer == 2
