@@ -18,7 +18,7 @@ from triptych_server.engine.trouble import Reason, Trouble
 from triptych_server.engine.unloading import ON_DEMAND
 from triptych_server.engine.unready import Unready
 from triptych_server.engine.watch import LOOK_SECONDS, Patience
-from triptych_server.errors import EngineError
+from triptych_server.errors import EngineError, TriptychServerError
 
 if TYPE_CHECKING:
     from triptych_server.engine.engine import Engine
@@ -106,7 +106,7 @@ class Healing:
                 self._tell([found])
                 return found
         error = mending.exception()
-        if error is not None and not isinstance(error, EngineError):
+        if error is not None and not isinstance(error, (TriptychServerError, OSError)):
             raise error
         if self._restart_is_owed(trouble.model):  # one that hung, and was killed just now
             return trouble
@@ -155,7 +155,7 @@ class Healing:
             _logger.error("starting Triton anew (%d of %d within ten minutes): %s", self._restarts.attempts, RESTARTS, trouble)
             try:
                 self._engine.restart()
-            except (EngineError, OSError) as error:
+            except (TriptychServerError, OSError) as error:
                 self.heals.count(trouble, mended=False)
                 _logger.error("it did not start: %s", error)
                 continue

@@ -21,7 +21,7 @@ from triptych_server.engine.stubs import Stubs, ending
 from triptych_server.engine.trouble import Reason, Trouble
 from triptych_server.engine.unready import Unready
 from triptych_server.engine.watch import Patience, Watch
-from triptych_server.errors import EngineError
+from triptych_server.errors import ConfigError, EngineError
 
 
 class Clock:
@@ -168,10 +168,22 @@ def test_a_full_disk_keeps_nobody_from_mending(tmp_path):
     Unready(Control(), tmp_path / "staging").raise_("clip_visual died")
 
 
-def healing(owed):
-    """Over an engine that is not there, and whose models owe answers whenever they die."""
-    engine = types.SimpleNamespace(new_watch=lambda patience: None, control=None, staging=Path(), left_unanswered=lambda model: owed)
+def healing(owed, load=None):
+    """Over an engine that is not there, and whose models owe answers whenever they die, or never."""
+    watch = types.SimpleNamespace(server=lambda: None, mended=lambda model: None)
+    engine = types.SimpleNamespace(
+        new_watch=lambda patience: watch, control=None, staging=Path(), left_unanswered=lambda model: owed, load=load
+    )
     return Healing(engine)
+
+
+def test_a_config_that_cannot_be_read_is_a_failed_attempt_and_not_the_end_of_healing():
+    def load(model, seconds):
+        raise ConfigError("net/config.pbtxt, line 3: expected a number")
+
+    healer = healing(owed=False, load=load)
+    assert healer._mend(Trouble(Reason.LOST, "net", "it is not loaded")) is None
+    assert 'triptych_failed_heals_total{model="net",reason="lost"} 1\n' in healer.heals.page()
 
 
 def test_requests_that_die_with_a_process_do_not_have_the_server_given_up():
