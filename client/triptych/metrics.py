@@ -4,6 +4,7 @@ import math
 import urllib.request
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from http.client import HTTPException
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 
@@ -64,6 +65,8 @@ def fetch(url: str, timeout: float) -> Metrics:
         reason = error.reason
         text = reason.strerror if isinstance(reason, OSError) else None
         raise MetricsUnreachable(f"no metrics at {page}: {text or reason}") from None
+    except HTTPException as error:
+        raise MetricsUnreachable(f"no metrics at {page}: the answer broke off ({error!r})") from None
     except OSError as error:
         raise MetricsUnreachable(f"no metrics at {page}: {error.strerror or error or type(error).__name__}") from None
     except ValueError as error:

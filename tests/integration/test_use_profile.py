@@ -1,5 +1,6 @@
 """Another profile under a running Triton: models run in its runtime, no request fails, and what does not load changes nothing."""
 
+import re
 import threading
 import time
 
@@ -9,7 +10,7 @@ import tritonclient.grpc as triton_grpc
 
 from tests.support import runnable
 from tests.support.serving import add_model, empty_repository, options
-from triptych_server.engine import Engine
+from triptych_server.engine import Engine, http_api
 from triptych_server.engine.running import running_engines
 from triptych_server.errors import ConfigError, EngineError
 from triptych_server.models.use_profile import use_profile
@@ -82,6 +83,15 @@ def backend(engine, model="net"):
         return client.get_model_config(model).config.backend
 
 
+def profile_in_metrics(engine):
+    """Those of `net`, once the one that has just been unloaded is gone."""
+    pattern = r'^triptych_device_info\{(?=.*model="net")[^}]*profile="(\w+)"'
+    deadline = time.monotonic() + 60
+    while len(found := re.findall(pattern, http_api.text(engine.metrics_url, {}, 30), re.MULTILINE)) != 1 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return found
+
+
 def noted(engine):
     return [each.profile for each in running_engines(engine.options.repository).reachable]
 
@@ -92,8 +102,10 @@ def test_no_request_fails_on_the_way_there_and_back(engine):
         assert use_profile(repository, "openvino") == [engine.http_url]
         assert (backend(engine), noted(engine)) == ("openvino", ["openvino"])
         asking.wait_for_more()
+        assert profile_in_metrics(engine) == ["openvino"]
         use_profile(repository, "cpu")
         assert (backend(engine), noted(engine)) == ("onnxruntime", ["cpu"])
+        assert profile_in_metrics(engine) == ["cpu"]
     assert asking.errors == []
     assert all(answer == [[6, 6, 6, 6]] for answer in asking.answers)
 

@@ -22,7 +22,8 @@ DRAIN_SECONDS = 120.0
 """How long the last requests of an unloaded model are waited for; queues give them up after 60."""
 _POLL_SECONDS = 0.05
 _ASK_SECONDS = 10.0
-_THERE = ("READY", "UNLOADING", "LOADING")
+THERE = ("READY", "UNLOADING", "LOADING")
+"""States of a model that is not lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,18 +64,18 @@ class ControlApi:
         """Take no more requests for a model, and wait (`drain` seconds at most) until those under way are answered."""
         self._post(model, "unload", {}, LOAD_SECONDS)
         deadline = time.monotonic() + drain
-        while self.states().get(model) in _THERE and time.monotonic() < deadline:
+        while self.states().get(model) in THERE and time.monotonic() < deadline:
             time.sleep(_POLL_SECONDS)
 
     def states(self) -> dict[str, str]:
         """The state of every model by name, as in Triton's repository index; a model of several versions has its best one's."""
         try:
             index = HealthApi(self.url, self.headers).index()
-        except OSError as error:
+        except (OSError, ValueError) as error:
             raise EngineError(f"{self.url} did not say what it has loaded: {error}") from None
         found: dict[str, str] = {}
         for model in index:
-            if found.get(model.name) not in _THERE:
+            if found.get(model.name) not in THERE:
                 found[model.name] = model.state
         return found
 

@@ -1,4 +1,4 @@
-"""A Unix socket of the engine's, one question at a time: the name of a model in, why it cannot be loaded out (nothing, once it is)."""
+"""A Unix socket of the engine's, one question at a time: the name of a model in, why it cannot be loaded out, or that it is ready."""
 
 import contextlib
 import logging
@@ -8,20 +8,21 @@ from collections.abc import Callable
 from pathlib import Path
 
 from triptych_server.errors import EngineError
-from triptych_server.serving.idle_models import receive, send
+from triptych_server.serving.idle_models import READY, receive, send
 
-READ_SECONDS = 10.0
+READ_SECONDS, AGAIN_SECONDS = 10.0, 1.0
 _logger = logging.getLogger(__name__)
 
 
 class Door:
-    """Listens from `open` to `close`; `load` makes a model ready, or says why it cannot be."""
+    """Listens from `open` to `close`; `load` makes a model ready, or says why it cannot be: nothing once it is."""
 
     def __init__(self, path: Path, load: Callable[[str], str]) -> None:
         self._path = path
         self._load = load
         self._listener = socket.socket(socket.AF_UNIX)
         self._caller: socket.socket | None = None
+        self._closed = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="door", daemon=True)
 
     def open(self) -> None:
@@ -36,6 +37,7 @@ class Door:
 
     def close(self) -> None:
         """Hang up; nothing is waited for."""
+        self._closed.set()
         for each in (self._listener, self._caller):
             if each is not None:
                 with contextlib.suppress(OSError):
@@ -46,13 +48,16 @@ class Door:
         while True:
             try:
                 caller, _ = self._listener.accept()
-            except OSError:  # closed
-                return
+            except OSError as error:
+                if self._closed.wait(AGAIN_SECONDS):
+                    return
+                _logger.warning("idle models cannot be asked for just now: %s", error)  # no descriptor is free
+                continue
             with caller:
                 self._caller = caller
                 try:
                     caller.settimeout(READ_SECONDS)
-                    send(caller, self._load(receive(caller)))
+                    send(caller, self._load(receive(caller)) or READY)
                 except Exception as error:  # it hung up, or whatever else: the next one is to be heard
                     _logger.warning("a wish for a model was not answered: %s", error)
                 self._caller = None

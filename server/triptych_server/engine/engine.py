@@ -245,9 +245,11 @@ class Engine:
         """Let Triton finish what is under way (up to `stop_timeout`), end it, remove what it leaves. Safe to call twice; `kill`, from a
         signal's handler, cuts it short."""
         self._stopping.close()
-        self._drain()
-        self._end_triton()
-        self._cleanup.close()
+        try:
+            self._drain()
+        finally:  # whatever it answers, it ends
+            self._end_triton()
+            self._cleanup.close()
 
     def _drain(self) -> None:
         """Unload every model, callers first, so that each answers what it has and its `finalize` runs: a Triton that is told to end waits
@@ -257,7 +259,8 @@ class Engine:
         self._serving = False
         needed = {**needs_of_all(self.options.repository), **({ON_DEMAND: set()} if self._idle else {})}
         unload_all(self.control, needed, time.monotonic() + self.options.stop_timeout, lambda: self.pid is not None)
-        self._drained = self.pid is not None and not self.control.ready()
+        with contextlib.suppress(EngineError):  # it hangs, or has just ended
+            self._drained = self.pid is not None and not self.control.ready()
 
     def _end_triton(self) -> None:
         """The process, and what it leaves."""

@@ -11,13 +11,14 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING
 
 from triptych_server.engine.backoff import Backoff
+from triptych_server.engine.control import LOAD_SECONDS
 from triptych_server.engine.heals import Heals
 from triptych_server.engine.servable import in_order
 from triptych_server.engine.trouble import Reason, Trouble
 from triptych_server.engine.unloading import ON_DEMAND
 from triptych_server.engine.unready import Unready
 from triptych_server.engine.watch import LOOK_SECONDS, Patience
-from triptych_server.errors import EngineError
+from triptych_server.errors import EngineError, TriptychServerError
 
 if TYPE_CHECKING:
     from triptych_server.engine.engine import Engine
@@ -26,7 +27,8 @@ MODEL_HEALS = 3
 """How often within ten minutes a model is loaded anew; then the server is started anew."""
 RESTARTS = 5
 """How often within ten minutes the server is; then it is given up."""
-LOAD_SECONDS = 900.0
+OWED_RESTARTS = 2
+"""How often of these for nothing but requests that died with their process: then the model alone is loaded anew, and they get no answer."""
 _logger = logging.getLogger(__name__)
 
 
@@ -36,7 +38,7 @@ class Healing:
     def __init__(self, engine: "Engine", patience: Patience | None = None) -> None:
         self.heals = Heals()
         self._engine, self._patience = engine, patience or Patience()
-        self._restarts = Backoff(RESTARTS)
+        self._restarts, self._owed = Backoff(RESTARTS), Backoff(OWED_RESTARTS)
         self._models: dict[str, Backoff] = defaultdict(lambda: Backoff(MODEL_HEALS))
         self._told: set[tuple[str, Reason]] = set()
         self._begin()
@@ -93,7 +95,7 @@ class Healing:
     def _mend(self, trouble: Trouble) -> Trouble | None:
         """By model control; gives what is wrong with the server when that does not do: when it ends meanwhile, or a dead process owed
         answers. Those Triton will never give; when it ends, the callers hear of it at once."""
-        if self._engine.left_unanswered(trouble.model):
+        if self._restart_is_owed(trouble.model):
             return trouble
         began = time.monotonic()
         pool = ThreadPoolExecutor(1, thread_name_prefix="heal")
@@ -104,9 +106,9 @@ class Healing:
                 self._tell([found])
                 return found
         error = mending.exception()
-        if error is not None and not isinstance(error, EngineError):
+        if error is not None and not isinstance(error, (TriptychServerError, OSError)):
             raise error
-        if self._engine.left_unanswered(trouble.model):  # one that hung, and was killed just now
+        if self._restart_is_owed(trouble.model):  # one that hung, and was killed just now
             return trouble
         self._watch.mended(trouble.model)
         self.heals.count(trouble, mended=error is None)
@@ -115,6 +117,19 @@ class Healing:
         else:
             _logger.error("%s could not be loaded anew: %s", trouble.model, error)
         return None
+
+    def _restart_is_owed(self, model: str) -> bool:
+        """Whether callers wait for a dead process of the model. A busy one that runs out of memory again and again must not have the
+        server given up, and everybody else's requests end with each."""
+        if not self._engine.left_unanswered(model):
+            return False
+        if self._owed.exhausted:
+            _logger.error(
+                "%s took requests with it; they are left to their callers' time limits, for the server was just started anew", model
+            )
+            return False
+        self._owed.attempt()
+        return True
 
     def _load(self, trouble: Trouble) -> None:
         if trouble.reason is Reason.LOST:
@@ -140,7 +155,7 @@ class Healing:
             _logger.error("starting Triton anew (%d of %d within ten minutes): %s", self._restarts.attempts, RESTARTS, trouble)
             try:
                 self._engine.restart()
-            except EngineError as error:
+            except (TriptychServerError, OSError) as error:
                 self.heals.count(trouble, mended=False)
                 _logger.error("it did not start: %s", error)
                 continue

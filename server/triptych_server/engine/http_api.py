@@ -1,14 +1,16 @@
 """Triton's HTTP API as far as the engine needs it: one request at a time, never through a proxy."""
 
+import contextlib
+import http.client
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 
 def post(url: str, body: Mapping[str, Any], headers: Mapping[str, str], timeout: float) -> Any:
-    """Send JSON, return the answer's JSON (None when it is empty). Raises OSError; HTTPError is one."""
+    """Send JSON, return the answer's JSON (None when it is empty). Raises OSError; HTTPError is one; ValueError for what is no JSON."""
     request = urllib.request.Request(url, data=json.dumps(body).encode(), headers=dict(headers), method="POST")
     with _open(request, timeout) as response:
         content = response.read()
@@ -37,6 +39,11 @@ def status(url: str, timeout: float) -> int:
         return 0
 
 
-def _open(request: str | urllib.request.Request, timeout: float) -> Any:
-    """Ask the server itself, whatever proxy the environment names."""
-    return urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=timeout)
+@contextlib.contextmanager
+def _open(request: str | urllib.request.Request, timeout: float) -> Iterator[http.client.HTTPResponse]:
+    """Ask the server itself, whatever proxy the environment names. One that ends amid its answer is an OSError, too."""
+    try:
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=timeout) as response:
+            yield response
+    except http.client.HTTPException as error:
+        raise ConnectionError(f"the answer broke off ({error!r})") from error

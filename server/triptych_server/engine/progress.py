@@ -1,22 +1,18 @@
 """Which models have requests and get nowhere: Triton's metrics page in, the seconds that each has been standing still out.
 
-Triton's own pending counts do not show what our models have taken over (they answer at once and later); ours do: `triptych_waiting` and
-`triptych_running`.
+Triton's own counts do not show what our models have taken over (for Triton a request is done when it has been put into our queue): where
+ours are, they tell what is done. A refusal is nothing done: a model that hangs refuses on and on.
 """
 
 import re
 import time
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 
 _DEMAND = ("triptych_waiting", "triptych_running", "nv_inference_pending_request_count")
-_DONE = (
-    "triptych_runs_total",
-    "triptych_refused_total",
-    "nv_inference_request_success",
-    "nv_inference_request_failure",
-)
-_SAMPLE = re.compile(rf"^({'|'.join((*_DEMAND, *_DONE))})\{{([^}}]*)\}} (\S+)", re.MULTILINE)
+_DONE, _DONE_BY_TRITON = ("triptych_taken_total",), ("nv_inference_request_success", "nv_inference_request_failure")
+_SAMPLE = re.compile(rf"^({'|'.join((*_DEMAND, *_DONE, *_DONE_BY_TRITON))})\{{([^}}]*)\}} (\S+)", re.MULTILINE)
 _LABEL = re.compile(r'(model|pid)="([^"]*)"')
 
 
@@ -31,15 +27,13 @@ class Load:
 def loads(page: str, living: Set[int]) -> dict[str, Load]:
     """From the text of a metrics page, by model. What a process had that is not among the `living` stays on the page, and counts for
     nothing."""
-    found: dict[str, Load] = {}
+    demand, ours, tritons = (defaultdict[str, float](float) for _ in range(3))
     for name, text, value in _SAMPLE.findall(page):
         labels = dict(_LABEL.findall(text))
         if name in _DEMAND and "pid" in labels and int(labels["pid"]) not in living:
             continue
-        before = found.get(labels["model"], Load(0.0, 0.0))
-        more = (float(value), 0.0) if name in _DEMAND else (0.0, float(value))
-        found[labels["model"]] = Load(before.demand + more[0], before.done + more[1])
-    return found
+        (demand if name in _DEMAND else ours if name in _DONE else tritons)[labels["model"]] += float(value)
+    return {model: Load(demand[model], (ours if model in ours else tritons)[model]) for model in {*demand, *ours, *tritons}}
 
 
 class Progress:

@@ -9,8 +9,8 @@ from http import HTTPStatus
 
 from triptych_server.engine import http_api
 from triptych_server.engine.backoff import Backoff
-from triptych_server.engine.control import ControlApi
-from triptych_server.engine.healing import LOAD_SECONDS, MODEL_HEALS
+from triptych_server.engine.control import LOAD_SECONDS, THERE, ControlApi
+from triptych_server.engine.healing import MODEL_HEALS
 from triptych_server.engine.heals import Heals
 from triptych_server.engine.progress import Progress, loads
 from triptych_server.engine.trouble import Reason, Trouble
@@ -18,7 +18,6 @@ from triptych_server.errors import EngineError
 
 LOOK_SECONDS = 1.0
 _TIMEOUT = 5.0
-_COMING = {"READY", "LOADING", "UNLOADING"}
 _logger = logging.getLogger(__name__)
 
 
@@ -70,7 +69,7 @@ class Sidecar:
             return []
         self._answered = time.monotonic()
         self._wanted |= {name for name, state in states.items() if state == "READY"}
-        lost = {name for name in self._wanted if states.get(name) not in _COMING}
+        lost = {name for name in self._wanted if states.get(name) not in THERE}
         troubles = [Trouble(Reason.LOST, name, "it was loaded, and is not any more") for name in sorted(lost)]
         ready = [name for name in sorted(self._wanted - lost) if states[name] == "READY"]
         troubles += [Trouble(Reason.STUB_DIED, name, "Triton says that it is not ready") for name in ready if not self._is_ready(name)]

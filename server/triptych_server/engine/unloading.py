@@ -97,7 +97,7 @@ class Unloader:
         while not self._stopped.wait(pause):
             try:
                 pause = GAP_SECONDS if self._unload_one() else self._poll
-            except (TriptychServerError, OSError, ValueError) as error:  # Triton may be about to end, the disk full
+            except Exception as error:  # Triton may be about to end, the disk full: the next look may go well, whatever it was
                 if not self._stopped.is_set():
                     _logger.warning("idle models stay loaded for now: %s", error)
                 pause = LONGEST_POLL
@@ -121,6 +121,7 @@ class Unloader:
 
     def _next(self) -> str:
         uses = _uses(self._control)
+        self._wanted.wake(*uses)  # a change of models loads by itself, and nothing is unloaded but from this thread
         idle = self._watch.idle(uses, time.monotonic())
         if not idle:
             return ""

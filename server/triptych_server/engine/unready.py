@@ -34,7 +34,11 @@ class Unready:
         """Not ready from now on; `reason` shows in the index. A server that does not answer needs no flag."""
         if self._raised:
             return
-        self._write(ModelConfig(name=NAME, backend=re.sub(r"\W+", "_", reason)[:80]))
+        try:
+            self._write(ModelConfig(name=NAME, backend=re.sub(r"\W+", "_", reason)[:80]))
+        except OSError as error:  # a full disk is no reason not to mend
+            _logger.warning("Triton will call itself ready meanwhile: %s", error)
+            return
         with contextlib.suppress(EngineError):  # as it must
             self._control.load(NAME, timeout=_SECONDS)
         self._raised = True

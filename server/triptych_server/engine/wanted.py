@@ -32,7 +32,7 @@ class Wanted:
             self._resting |= set(models)
 
     def wake(self, *models: str) -> None:
-        """They are loaded again."""
+        """They are loaded again, whoever has done so."""
         with self._lock:
             self._resting -= set(models)
 

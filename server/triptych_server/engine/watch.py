@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import psutil
 
 from triptych_server.engine import http_api
-from triptych_server.engine.control import ControlApi
+from triptych_server.engine.control import THERE, ControlApi
 from triptych_server.engine.log import TritonLog
 from triptych_server.engine.progress import Progress, loads
 from triptych_server.engine.stubs import Stub, Stubs
@@ -21,7 +21,6 @@ LOOK_SECONDS = 0.5
 INDEX_SECONDS = 1.0
 METRICS_SECONDS = 2.0
 _TIMEOUT = 5.0
-_COMING = {"READY", "LOADING", "UNLOADING"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +55,12 @@ class Watch:
         self._answered = self._index_at = self._metrics_at = time.monotonic()
 
     def server(self) -> Trouble | None:
-        """What is wrong with the server itself; cheap."""
+        """What is wrong with the server itself; cheap while it answers. It may be all that is asked for long, while a model is loaded."""
         if (code := self._process.poll()) is not None:
             return Trouble(Reason.SERVER_DIED, "", f"it ended with code {code}")
         if self._log.crashed:  # it may hang in its own handler of the signal for ever
             return Trouble(Reason.SERVER_CRASHED, "", f"its log says: {self._log.crashed}")
-        if (silent := time.monotonic() - self._answered) > self._patience.silent:
+        if (silent := time.monotonic() - self._answered) > self._patience.silent and self._states() is None:
             return Trouble(Reason.SERVER_HUNG, "", f"it has answered nothing for {silent:.0f} s")
         return None
 
@@ -97,15 +96,21 @@ class Watch:
         if time.monotonic() < self._index_at:
             return self._lost
         self._index_at = time.monotonic() + INDEX_SECONDS
-        try:
-            states = self._control.states()
-        except (EngineError, ValueError):  # `server` counts the time
+        if (states := self._states()) is None:  # `server` counts the time
             return self._lost
-        self._answered = time.monotonic()
         self._wanted.seen({name for name, state in states.items() if state == "READY"})
-        missing = {name for name in wanted if states.get(name) not in _COMING}
+        missing = {name for name in wanted if states.get(name) not in THERE}
         self._lost, self._missing = missing & self._missing, missing
         return self._lost
+
+    def _states(self) -> dict[str, str] | None:
+        """Of every model; None when the server does not answer."""
+        try:
+            states = self._control.states()
+        except EngineError:
+            return None
+        self._answered = time.monotonic()
+        return states
 
     def _hung_models(self, living: tuple[Stub, ...]) -> Mapping[str, float]:
         if time.monotonic() < self._metrics_at:

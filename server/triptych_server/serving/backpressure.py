@@ -73,18 +73,19 @@ class Fed:
 
     def _is_full(self) -> bool:
         if time.monotonic() - self._looked > LOOK_SECONDS:
-            self._look()
+            with contextlib.suppress(OSError):  # no descriptor is free: what was seen last counts on, and the worker lives
+                self._look()
         return any(instances and all(each.is_full for each in instances) for instances in self._found)
 
     def _look(self) -> None:
         assert self._folder is not None
         known = {each.file: each for instances in self._found for each in instances}
-        self._found = []
+        self._looked, found = time.monotonic(), []
         for model in self._models:
             files = [file for file in self._folder.glob(f"{model}.*") if file.stem == model]
             opened = [known.get(file) or _Instance.opened(file) for file in files if _is_alive(file)]
-            self._found.append([each for each in opened if each is not None])
-        self._looked = time.monotonic()
+            found.append([each for each in opened if each is not None])
+        self._found = found
 
 
 class _Instance:
@@ -111,7 +112,10 @@ def left_unanswered(model: str, folder: Path) -> bool:
     owed = False
     for file in folder.glob(f"{model}.*"):
         if file.stem == model and not _is_alive(file):
-            shown = file.read_bytes()
+            try:
+                shown = file.read_bytes()
+            except FileNotFoundError:  # it ended in order just now
+                continue
             owed = owed or (len(shown) == BYTES and bool(shown[OWES]))
             file.unlink(missing_ok=True)
     return owed

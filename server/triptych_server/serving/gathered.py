@@ -89,11 +89,7 @@ class GatheredModel(Generic[Item]):
 
     def _work(self) -> None:
         while (batch := self._intake.next(self._instance.max_batch_size)) is not None:
-            try:
-                self._run(batch)
-            except Exception as error:  # the worker lives on; who has an answer already keeps it
-                for waiting in batch:
-                    responses.send(waiting.request, responses.failure(error, self._instance.model))
+            self._run(batch)
             self._intake.done()
 
     def _run(self, batch: Sequence[Waiting[Item]]) -> None:

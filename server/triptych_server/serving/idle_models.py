@@ -14,6 +14,8 @@ from triptych_server.errors import OverloadedError
 
 SECONDS = 1800.0
 """For an answer: the engine may be waiting for another model's last requests, and a load may compile."""
+READY = "ready"
+"""The engine's word for it; it has others for what went wrong, and none when it hangs up."""
 _LONGEST = 1 << 16
 
 
@@ -48,7 +50,8 @@ class IdleModels:
                 problem = receive(connection)
         except OSError as error:
             problem = f"the engine did not answer ({error})"
-        if problem:
+        if problem != READY:
+            problem = problem or "the engine hung up"
             raise OverloadedError(f"{model} is idle, and could not be loaded again: {problem}")
 
 

@@ -1,6 +1,7 @@
 """What Triton tells a Python model or backend about itself at start, as one typed object."""
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,8 @@ from triptych_server.sessions.protocol import Accelerator, SessionSettings
 
 PROFILE_VARIABLE = "TRIPTYCH_PROFILE"
 """The engine tells its stubs by this environment variable which profile they serve; Triton itself does not."""
+PROFILE_PARAMETER = "triptych_profile"
+"""A model that is loaded with the config of another profile than the server was started with has that profile's name in this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,12 @@ class Instance:
 
     def own_parameters(self, *read: str) -> Parameters:
         """The parameters without the queue's and those that the caller has read: the runtime's, or the model's own code's."""
-        return self.parameters.without(*QUEUE_KEYS, *read)
+        return self.parameters.without(*QUEUE_KEYS, PROFILE_PARAMETER, *read)
+
+    @property
+    def profile(self) -> str:
+        """The profile that its config is of; empty where no engine of ours says it."""
+        return self.parameters.text(PROFILE_PARAMETER) or os.environ.get(PROFILE_VARIABLE, "")
 
     def session_settings(self) -> SessionSettings:
         """What a runtime needs of it to open the model's graph."""

@@ -27,6 +27,10 @@ CANCELLED_AFTER_SECONDS = 0.1
 """Who has waited less is not asked whether he has gone: each question is a round trip to the server, while the runtime idles."""
 
 
+AGAIN_SECONDS = 0.1
+"""Before a worker that failed begins anew."""
+
+
 class Read(NamedTuple, Generic[Item]):
     """What `execute` reads from a request: copies, for its memory is Triton's. See `Waiting`."""
 
@@ -43,7 +47,7 @@ class Intake(Generic[Item]):
         end_with_server()
         self._model, self._options = instance.model, QueueOptions.from_parameters(instance.parameters, instance.model)
         self._queue: RequestQueue[Item] = RequestQueue(self._options.max_waiting)
-        self._busy: set[int] = set()  # threads that have a batch which is not answered yet
+        self._busy: dict[int, Sequence[Waiting[Item]]] = {}  # by thread, the batch that is not answered yet
         self._metrics = QueueMetrics(instance, self._queue.__len__, self._busy.__len__)
         self._enough = min(self._options.max_waiting, BATCHES_AHEAD * max(1, instance.max_batch_size))
         self._load = Load(self._model, backpressure_folder())
@@ -53,8 +57,10 @@ class Intake(Generic[Item]):
         self._workers: list[threading.Thread] = []
 
     def start(self, workers: int, work: Callable[[], None]) -> None:
-        """Start threads that take requests with `next` until that gives None."""
-        self._workers = [threading.Thread(target=work, name=f"{self._model}_{number}", daemon=True) for number in range(workers)]
+        """Start threads that take requests with `next` until that gives None. When `work` raises, what its batch lacks is answered, and it
+        is called again: with its workers gone a model would hang."""
+        names = [f"{self._model}_{number}" for number in range(workers)]
+        self._workers = [threading.Thread(target=self._keep_at, args=(work,), name=name, daemon=True) for name in names]
         for worker in self._workers:
             worker.start()
 
@@ -86,22 +92,21 @@ class Intake(Generic[Item]):
         taken = self._queue.take(most_rows)
         if taken is None:
             return None
+        self._busy[threading.get_ident()] = [*taken.batch, *taken.expired]  # owed from here on
         now = time.monotonic()
         for waiting in taken.expired:  # Triton's own words for it, which clients know
             late = OverloadedError(f"Request timeout expired: it waited {now - waiting.since:.1f} s for {self._model}")
             responses.send(waiting.request, responses.failure(late, self._model))
         batch = [waiting for waiting in taken.batch if not self._has_gone(waiting, now)]
-        if taken.expired:
-            self._metrics.count(refused=len(taken.expired))
-        if batch:
-            self._busy.add(threading.get_ident())
-            self._metrics.touch()
+        self._metrics.count(taken=len(taken.batch) + len(taken.expired), refused=len(taken.expired))
+        if not batch:
+            self._busy.pop(threading.get_ident())
         self._show()
         return batch
 
     def done(self) -> None:
         """This thread's batch is answered."""
-        self._busy.discard(threading.get_ident())
+        self._busy.pop(threading.get_ident(), None)
         self._metrics.touch()
         self._show()
 
@@ -123,6 +128,19 @@ class Intake(Generic[Item]):
             worker.join()
         self._load.close()
         self._metrics.close()
+
+    def _keep_at(self, work: Callable[[], None]) -> None:
+        ended = False
+        while not ended:
+            try:
+                work()
+                ended = True
+            except Exception as error:
+                pb_utils.Logger.log_error(f"{self._model}: a worker failed and begins anew: {error!r}")
+                for waiting in self._busy.get(threading.get_ident(), ()):  # who has an answer already keeps it
+                    responses.send(waiting.request, responses.failure(error, self._model))
+                self.done()
+                time.sleep(AGAIN_SECONDS)
 
     def _show(self) -> None:
         with self._showing:  # whoever is last has seen all changes

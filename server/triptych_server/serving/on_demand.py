@@ -16,6 +16,7 @@ import triton_python_backend_utils as pb_utils
 
 from triptych_server.errors import InvalidInputError, OverloadedError, UnknownModelError
 from triptych_server.serving import responses
+from triptych_server.serving.end_with_server import end_with_server
 from triptych_server.serving.idle_models import IdleModels
 from triptych_server.serving.instance import Instance
 
@@ -26,6 +27,7 @@ class TritonPythonModel:
     """Answers through response senders. Parameter: `door`, the engine's socket."""
 
     def initialize(self, args: Mapping[str, str]) -> None:
+        end_with_server()
         instance = Instance.from_args(args)
         self._name = instance.model
         self._idle = IdleModels(instance.folder.parent, Path(instance.parameters.text("door")))

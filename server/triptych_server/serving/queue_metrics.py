@@ -6,7 +6,7 @@ Triton's own counts are of calls of `execute`, which here end before anything ha
 from __future__ import annotations  # Triton adds its classes to pb_utils only after this import
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import triton_python_backend_utils as pb_utils
 
@@ -16,6 +16,7 @@ from triptych_server.serving.metric_labels import metric_labels
 EVERY_SECONDS = 0.2
 """At most so often the page is brought up to date: each number is a round trip to the server."""
 COUNTERS = {
+    "triptych_taken_total": "Requests that have left the queue: to be run, too late, or given up by their clients",
     "triptych_runs_total": "Batches that a model has run",
     "triptych_requests_total": "Requests in these batches",
     "triptych_rows_total": "Rows in these batches; divided by the runs, the mean batch",
@@ -73,9 +74,15 @@ class QueueMetrics:
             ends = self._closing.is_set()
             with self._lock:
                 added, self._counts = self._counts, dict.fromkeys(COUNTERS, 0.0)
-            for name, more in added.items():
-                if more:
-                    self._published[name][0].increment(more)
-            for name, gauge in self._gauges.items():
-                self._published[name][0].set(float(gauge()))
+            try:
+                self._show(added)
+            except Exception as error:  # a page that stands still looks like a model that hangs: the next time may go well
+                pb_utils.Logger.log_error(f"counts were not published: {error}")
             self._closing.wait(EVERY_SECONDS)
+
+    def _show(self, added: Mapping[str, float]) -> None:
+        for name, more in added.items():
+            if more:
+                self._published[name][0].increment(more)
+        for name, gauge in self._gauges.items():
+            self._published[name][0].set(float(gauge()))

@@ -62,7 +62,8 @@ class RequestQueue(Generic[Item]):
 
     def take(self, most_rows: int) -> Taken[Item] | None:
         """Wait for requests, and take as many of the first ones as make `most_rows` together, or one that is larger; none overtakes another
-        of its priority. None when the queue is closed and empty."""
+        of its priority. Whose time is over leaves as well, wherever it stands: bulk work that urgent work never lets through is told in
+        the end. None when the queue is closed and empty."""
         with self._changed:
             self._changed.wait_for(lambda: len(self) or self._closing)
             return self._next(most_rows) if len(self) else None
@@ -74,16 +75,22 @@ class RequestQueue(Generic[Item]):
             self._changed.notify_all()
 
     def _next(self, most_rows: int) -> Taken[Item]:
-        taken: Taken[Item] = Taken([], [])
-        rows, now = 0, self._clock()
+        taken: Taken[Item] = Taken([], self._expired(self._clock()))
+        rows = 0
         for _, line in sorted(self._lines.items()):
             while line:
                 first = line[0]
-                if first.deadline <= now:
-                    taken.expired.append(line.popleft())
-                elif not taken.batch or (rows + first.rows <= most_rows and first.kind == taken.batch[0].kind):
+                if not taken.batch or (rows + first.rows <= most_rows and first.kind == taken.batch[0].kind):
                     taken.batch.append(line.popleft())
                     rows += first.rows
                 else:
                     return taken
         return taken
+
+    def _expired(self, now: float) -> list[Waiting[Item]]:
+        expired: list[Waiting[Item]] = []
+        for priority, line in self._lines.items():
+            if late := [waiting for waiting in line if waiting.deadline <= now]:
+                expired += late
+                self._lines[priority] = deque(waiting for waiting in line if waiting.deadline > now)
+        return expired

@@ -1,6 +1,21 @@
-"""When a model is idle, and what may be unloaded then; the clock is ours."""
+"""When a model is idle, and what may be unloaded then; the clock is ours. And the door by which one is had back."""
 
+import contextlib
+import errno
+import os
+
+import pytest
+
+from tests.support.serving import empty_repository
+from triptych_server.engine import door as door_module
+from triptych_server.engine import unloading
+from triptych_server.engine.door import Door
 from triptych_server.engine.idle import IdleWatch, unloadable
+from triptych_server.engine.options import EngineOptions
+from triptych_server.engine.unloading import Unloader
+from triptych_server.engine.wanted import Wanted
+from triptych_server.errors import OverloadedError
+from triptych_server.serving.idle_models import IdleModels
 
 NEEDED = {
     "pixels": set(),
@@ -59,3 +74,58 @@ def test_only_what_is_loaded_and_of_the_repository():
     loaded = {"search", "network", "pixels", "search__next", "on_demand"}
     assert unloadable(loaded, loaded, NEEDED, ORDER) == ["search", "pixels", "network"]
     assert unloadable(loaded, loaded - {"search__next"}, NEEDED, ORDER) == ["search", "pixels", "network"]
+
+
+@pytest.fixture
+def opened(tmp_path):
+    """A door for these questions, until the test ends."""
+    with contextlib.ExitStack() as stack:
+
+        def open_for(load):
+            door = Door(tmp_path / "door", load)
+            door.open()
+            stack.callback(door.close)
+            return IdleModels(tmp_path, tmp_path / "door"), door
+
+        yield open_for
+
+
+def test_a_model_is_had_back_or_its_caller_is_told_why(opened):
+    idle, _ = opened({"net": "", "broken": "the log says why"}.__getitem__)
+    idle.load("net")
+    with pytest.raises(OverloadedError, match="could not be loaded again: the log says why"):
+        idle.load("broken")
+    with pytest.raises(OverloadedError, match="hung up"):  # the load raised what nobody thought of: it is not ready
+        idle.load("removed")
+    idle.load("net")
+
+
+def test_the_door_stays_open_when_no_descriptor_is_free(opened, monkeypatch):
+    monkeypatch.setattr(door_module, "AGAIN_SECONDS", 0.01)
+    idle, door = opened(lambda model: "")
+    listener, failures = door._listener, iter(range(3))
+
+    class Failing:
+        def accept(self):
+            if next(failures, None) is not None:
+                raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+            return listener.accept()
+
+    idle.load("net")  # this one is accepted by the listener itself
+    monkeypatch.setattr(door, "_listener", Failing())
+    for _ in range(2):
+        idle.load("net")
+    assert next(failures, None) is None
+    monkeypatch.undo()
+
+
+def test_a_model_that_somebody_else_has_loaded_again_is_watched_again(tmp_path, monkeypatch):
+    """`triptych models use` loads all that it changes, idle or not."""
+    repository = empty_repository(tmp_path / "repository")
+    wanted = Wanted(repository)
+    wanted.start({"net", "other"})
+    wanted.rest("net", "other")
+    unloader = Unloader(EngineOptions(repository, model_ttl=60), None, wanted, None, IdleModels(tmp_path, tmp_path / "door"))
+    monkeypatch.setattr(unloading, "_uses", lambda control: {"net": 0})
+    assert unloader._next() == ""
+    assert wanted.names() == {"net"}

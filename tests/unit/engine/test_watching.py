@@ -1,20 +1,27 @@
 """The watch's parts that need no Triton: how processes end, who makes progress, pauses, and the page of what was healed."""
 
+import socket
 import subprocess
 import sys
+import threading
+import types
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 import psutil
 import pytest
 
+from triptych_server.engine import http_api
 from triptych_server.engine.backoff import Backoff
+from triptych_server.engine.healing import OWED_RESTARTS, RESTARTS, Healing
 from triptych_server.engine.heals import Heals, shown
 from triptych_server.engine.progress import Load, Progress, loads
 from triptych_server.engine.stubs import Stubs, ending
 from triptych_server.engine.trouble import Reason, Trouble
-from triptych_server.engine.watch import Patience
-from triptych_server.errors import EngineError
+from triptych_server.engine.unready import Unready
+from triptych_server.engine.watch import Patience, Watch
+from triptych_server.errors import ConfigError, EngineError
 
 
 class Clock:
@@ -66,8 +73,10 @@ PAGE = """
 triptych_waiting{instance="a_0_0",model="a",pid="5"} 3
 triptych_running{instance="a_0_0",model="a",pid="5"} 1
 triptych_running{instance="a_0_0",model="a",pid="4"} 1
-triptych_runs_total{instance="a_0_0",model="a",pid="4"} 10
-triptych_runs_total{instance="a_0_0",model="a",pid="5"} 7
+triptych_taken_total{instance="a_0_0",model="a",pid="4"} 10
+triptych_taken_total{instance="a_0_0",model="a",pid="5"} 7
+triptych_refused_total{instance="a_0_0",model="a",pid="5"} 3
+nv_inference_request_success{model="a",version="1"} 99
 nv_inference_pending_request_count{model="b",version="1"} 2
 nv_inference_request_success{model="b",version="1"} 9
 nv_inference_request_failure{model="b",reason="OTHER",version="1"} 1
@@ -76,6 +85,7 @@ nv_inference_compute_infer_duration_us{model="b",version="1"} 55
 
 
 def test_a_metrics_page_tells_demand_and_progress_and_forgets_the_dead():
+    """Refusals, and what Triton has handed over to `a`, go on while `a` hangs: they are no progress."""
     assert loads(PAGE, {5}) == {"a": Load(4, 17), "b": Load(2, 10)}
     assert loads(PAGE, set())["a"] == Load(0, 17)
 
@@ -112,6 +122,75 @@ def test_patience_that_makes_no_sense_is_an_error():
     for wrong in ({"asleep": 0}, {"asleep": 20, "busy": 10}, {"silent": -1}):
         with pytest.raises(EngineError, match="patience is"):
             Patience(**wrong)
+
+
+class Control:
+    """Of a Triton that is not there: the states that it tells."""
+
+    url, headers, states_told = "http://127.0.0.1:1", {}, {"net": "LOADING"}
+
+    def states(self):
+        if self.states_told is None:
+            raise EngineError("it did not answer")
+        return self.states_told
+
+
+def test_a_server_that_loads_a_model_for_long_is_not_taken_for_silent():
+    """While a model is loaded anew nothing but `server` is asked for."""
+    control, log = Control(), types.SimpleNamespace(crashed="")
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, text=True) as process:
+        watch = Watch(process, log, control, "", None, Patience(silent=1e-9))
+        assert watch.server() is None
+        control.states_told = None
+        assert watch.server().reason is Reason.SERVER_HUNG
+        process.communicate("\n")
+
+
+def test_an_answer_that_breaks_off_is_an_os_error():
+    """A Triton that is killed amid its metrics page."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve():
+            caller, _ = listener.accept()
+            with caller:
+                caller.recv(4096)
+                caller.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
+
+        server = threading.Thread(target=serve)
+        server.start()
+        with pytest.raises(ConnectionError, match="broke off"):
+            http_api.text(f"http://127.0.0.1:{listener.getsockname()[1]}/", {}, 30)
+        server.join()
+
+
+def test_a_full_disk_keeps_nobody_from_mending(tmp_path):
+    (tmp_path / "staging").write_text("no folder, so that nothing can be written into it")
+    Unready(Control(), tmp_path / "staging").raise_("clip_visual died")
+
+
+def healing(owed, load=None):
+    """Over an engine that is not there, and whose models owe answers whenever they die, or never."""
+    watch = types.SimpleNamespace(server=lambda: None, mended=lambda model: None)
+    engine = types.SimpleNamespace(
+        new_watch=lambda patience: watch, control=None, staging=Path(), left_unanswered=lambda model: owed, load=load
+    )
+    return Healing(engine)
+
+
+def test_a_config_that_cannot_be_read_is_a_failed_attempt_and_not_the_end_of_healing():
+    def load(model, seconds):
+        raise ConfigError("net/config.pbtxt, line 3: expected a number")
+
+    healer = healing(owed=False, load=load)
+    assert healer._mend(Trouble(Reason.LOST, "net", "it is not loaded")) is None
+    assert 'triptych_failed_heals_total{model="net",reason="lost"} 1\n' in healer.heals.page()
+
+
+def test_requests_that_die_with_a_process_do_not_have_the_server_given_up():
+    assert [healing(owed=False)._restart_is_owed("net")] == [False]
+    again_and_again = healing(owed=True)
+    assert [again_and_again._restart_is_owed("net") for _ in range(5)] == [True, True, False, False, False]
+    assert OWED_RESTARTS < RESTARTS
 
 
 def test_what_was_healed_is_shown_and_counted():

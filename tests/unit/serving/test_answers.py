@@ -181,7 +181,7 @@ def test_what_comes_while_the_runtime_is_busy_becomes_one_batch_and_is_counted(b
     serve(backend, first, *([each] for each in others))
     assert [request.answer for request in others] == [-request.value for request in others]
     values = FakeFamily.values
-    assert values["triptych_rows_total"] == 9
+    assert values["triptych_rows_total"] == values["triptych_taken_total"] == 9
     assert values["triptych_runs_total"] <= 4
     assert 0 < values["triptych_compute_seconds_total"] < 9 * 0.2
     assert values["triptych_queue_seconds_total"] > 0
@@ -248,3 +248,34 @@ def test_an_opening_that_takes_long_is_told(pb_utils):
     assert told[0].startswith("net_0: still being opened after 0 s")
     time.sleep(0.1)
     assert len(told) == count
+
+
+def test_counts_that_cannot_be_published_once_are_published_later(slow, monkeypatch):
+    """Counts that stand still look like a model that hangs."""
+    failed = threading.Event()
+
+    def fails_once(self, value):
+        monkeypatch.setattr(FakeFamily, "set", set_value)
+        failed.set()
+        raise RuntimeError("Triton is busy")
+
+    set_value = FakeFamily.set
+    monkeypatch.setattr(FakeFamily, "set", fails_once)
+    slow.initialize(arguments())
+    assert failed.wait(30)
+    serve(slow, [FakeRequest(1)])
+    assert FakeFamily.values["triptych_taken_total"] == 1
+
+
+def test_a_worker_that_fails_answers_its_batch_and_works_on(slow):
+    slow.initialize(arguments())
+    respond, requests = slow._respond, [FakeRequest(1), FakeRequest(2)]
+
+    def fail(waiting):
+        slow._respond = respond
+        raise RuntimeError("what nobody thought of")
+
+    slow._respond = fail
+    serve(slow, [requests[0]], [requests[1]])
+    assert "RuntimeError" in requests[0].answer.message
+    assert requests[1].answer == 2

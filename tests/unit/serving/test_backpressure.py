@@ -1,5 +1,6 @@
 """Who feeds a model waits while enough waits there, never for one that has gone, and never for ever."""
 
+import errno
 import os
 import threading
 
@@ -70,3 +71,20 @@ def test_what_the_dead_owed_is_told_once(tmp_path):
     Load("alive", tmp_path).show(full=False, owes=True)
     assert [left_unanswered(model, tmp_path) for model in ("network", "network", "idle", "alive", "unheard of")] == [True, *[False] * 4]
     assert [file.stem for file in tmp_path.iterdir()] == ["alive"]
+
+
+def test_a_look_that_fails_ends_no_worker(tmp_path, monkeypatch):
+    """No file descriptor is free: what was seen last counts on."""
+
+    def look(self):
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(Fed, "_look", look)
+    Fed(("network",), tmp_path).wait()
+
+
+def test_a_process_that_ends_in_order_while_it_is_looked_at_owes_nothing(tmp_path, monkeypatch):
+    file = tmp_path / f"network.{GONE}"
+    file.write_bytes(b"\0\1")
+    monkeypatch.setattr(backpressure, "_is_alive", lambda file: bool(file.unlink()))
+    assert not left_unanswered("network", tmp_path)

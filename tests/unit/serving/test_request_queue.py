@@ -118,3 +118,16 @@ def test_options_are_read_and_checked():
     ]:
         with pytest.raises(ConfigError, match=f"net: parameter {key} is {value}; expected {expected}"):
             QueueOptions.from_parameters(Parameters({key: value}), "net")
+
+
+def test_bulk_work_that_urgent_work_never_lets_through_is_told_in_the_end():
+    clock = Clock()
+    queue = queue_of(waiting("late", deadline=105), waiting("patient"), waiting("hasty", deadline=101), clock=clock)
+    clock.now = 102
+    queue.put([waiting(f"urgent {number}", priority=URGENT) for number in range(4)])
+    first = queue.take(2)
+    assert (names(first.batch), names(first.expired)) == (["urgent 0", "urgent 1"], ["hasty"])
+    clock.now = 106
+    second = queue.take(2)
+    assert (names(second.batch), names(second.expired)) == (["urgent 2", "urgent 3"], ["late"])
+    assert names(queue.take(2).batch) == ["patient"]
