@@ -6,7 +6,7 @@ import secrets
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
@@ -174,13 +174,13 @@ class Engine:
         self._serving = False
         self.kill()
         self._end_triton()
-        with self._unchanging():
-            if self._note:  # it may have been changed since
-                self.options = replace(self.options, profile=self._note.now().profile)
-            self._servable = find_servable(self.options.repository)
-            self._start_triton(self._triton, time.monotonic() + self.options.start_timeout)
-            if self._note:
-                self._note.serving(self.http_url, self.control_headers, self.options.profile, self._overrides)
+        self._wait_for_change()
+        if self._note:  # it may have been changed since
+            self.options = replace(self.options, profile=self._note.now().profile)
+        self._servable = find_servable(self.options.repository)
+        self._start_triton(self._triton, time.monotonic() + self.options.start_timeout)
+        if self._note:
+            self._note.serving(self.http_url, self.control_headers, self.options.profile, self._overrides)
 
     def kill(self) -> None:
         """End Triton at once; what it leaves is removed by `stop`."""
@@ -215,13 +215,11 @@ class Engine:
         """Whether a change of models is just loading and unloading them."""
         return self._note is not None and is_changing(self._note.engine.file)
 
-    @contextlib.contextmanager
-    def _unchanging(self) -> Iterator[None]:
+    def _wait_for_change(self) -> None:
         """Wait, but not for ever, until a change that was changing over has noticed that Triton is gone, and has put the files back."""
         deadline = time.monotonic() + UNDO_SECONDS
         while self.is_changing() and time.monotonic() < deadline:
             time.sleep(POLL_SECONDS)
-        yield
 
     def _start_triton(self, triton: Triton, deadline: float) -> None:
         """Start it, and again when it crashes or hangs: on a machine that is busy with other things the handshake of Triton's Python

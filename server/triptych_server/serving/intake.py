@@ -25,8 +25,6 @@ BATCHES_AHEAD = 2
 """So many full batches waiting are enough: the runtime has its next one at once, and the one after that is being made."""
 CANCELLED_AFTER_SECONDS = 0.1
 """Who has waited less is not asked whether he has gone: each question is a round trip to the server, while the runtime idles."""
-
-
 AGAIN_SECONDS = 0.1
 """Before a worker that failed begins anew."""
 

@@ -1,10 +1,8 @@
 """Four sources of a server joined into one row per model; index, configs and statistics are recorded from Triton 2.51."""
 
-import socket
-import threading
-
 import pytest
 
+from tests.support.half_answer import half_an_answer
 from triptych.metrics import Metrics, MetricsUnreachable, fetch
 from triptych.prometheus import parse
 from triptych.status import NOT_LOADED, ModelStatus, ServerStatus, server_status
@@ -146,16 +144,5 @@ def test_a_problem_is_what_the_server_does_not_tell():
 
 def test_a_page_that_breaks_off_is_no_page():
     """Triton was killed amid its answer."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def serve():
-            caller, _ = listener.accept()
-            with caller:
-                caller.recv(4096)
-                caller.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
-
-        server = threading.Thread(target=serve)
-        server.start()
-        with pytest.raises(MetricsUnreachable, match="broke off"):
-            fetch(f"http://127.0.0.1:{listener.getsockname()[1]}", 30)
-        server.join()
+    with half_an_answer() as url, pytest.raises(MetricsUnreachable, match="broke off"):
+        fetch(url, 30)

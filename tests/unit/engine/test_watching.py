@@ -1,9 +1,7 @@
 """The watch's parts that need no Triton: how processes end, who makes progress, pauses, and the page of what was healed."""
 
-import socket
 import subprocess
 import sys
-import threading
 import types
 import urllib.error
 import urllib.request
@@ -12,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.support.half_answer import half_an_answer
 from triptych_server.engine import http_api
 from triptych_server.engine.backoff import Backoff
 from triptych_server.engine.healing import OWED_RESTARTS, RESTARTS, Healing
@@ -148,19 +147,8 @@ def test_a_server_that_loads_a_model_for_long_is_not_taken_for_silent():
 
 def test_an_answer_that_breaks_off_is_an_os_error():
     """A Triton that is killed amid its metrics page."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def serve():
-            caller, _ = listener.accept()
-            with caller:
-                caller.recv(4096)
-                caller.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
-
-        server = threading.Thread(target=serve)
-        server.start()
-        with pytest.raises(ConnectionError, match="broke off"):
-            http_api.text(f"http://127.0.0.1:{listener.getsockname()[1]}/", {}, 30)
-        server.join()
+    with half_an_answer() as url, pytest.raises(ConnectionError, match="broke off"):
+        http_api.text(url, {}, 30)
 
 
 def test_a_full_disk_keeps_nobody_from_mending(tmp_path):
