@@ -1,7 +1,9 @@
 """A model around another model on the real Triton: rows shared across requests, refusals that hit only their own, a queue that is full."""
 
+import os
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +12,8 @@ from tritonclient.utils import InferenceServerException
 
 from tests.support.serving import add_model, empty_repository, options
 from triptych_server.engine import Engine
+from triptych_server.engine.stubs import Stubs
+from triptych_server.serving.serving_options import NICEST
 
 CONFIG = """
 backend: "python"
@@ -62,20 +66,23 @@ def parameters(**values):
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory):
+def engine(tmp_path_factory):
     tmp = tmp_path_factory.mktemp("gathered")
     repository = empty_repository(tmp / "repository")
     add_model(repository, "inner", CONFIG, code=INNER, where="python_models")
-    add_model(repository, "outer", CONFIG + parameters(inner="inner", threads=2), code=OUTER, where="python_models")
+    add_model(repository, "outer", CONFIG + parameters(inner="inner", threads=2, nice=3), code=OUTER, where="python_models")
     bounded = "dynamic_batching { default_queue_policy { max_queue_size: 1 } }"
     narrow = CONFIG.replace("dynamic_batching { }", bounded).replace("max_batch_size: 16", "max_batch_size: 4")
     add_model(repository, "narrow", narrow, code=INNER, where="python_models")
     add_model(repository, "squeezed", CONFIG + parameters(inner="narrow"), code=OUTER, where="python_models")
     add_model(repository, "impatient", CONFIG + parameters(inner="inner", max_waiting=3), code=OUTER, where="python_models")
-    with (
-        Engine(options(repository, tmp)) as engine,
-        triton_grpc.InferenceServerClient(engine.grpc_url.removeprefix("grpc://")) as connected,
-    ):
+    with Engine(options(repository, tmp)) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def client(engine):
+    with triton_grpc.InferenceServerClient(engine.grpc_url.removeprefix("grpc://")) as connected:
         yield connected
 
 
@@ -153,3 +160,17 @@ def test_an_inner_queue_that_is_full_is_unavailable(client):
         assert error.message() == "narrow is busy or not ready; ask again later"
     assert all(answer == [10] for answer in squeezed if isinstance(answer, list))
     assert ask(client, "squeezed", 5) == [10]
+
+
+def test_a_nice_model_computes_nicely(engine, client):
+    ask_all(client, "outer", [(value,) for value in range(1, 9)])  # its threads have begun
+    stubs = {stub.model: stub.pid for stub in Stubs(engine.pid).look().living}
+    as_we_are = os.getpriority(os.PRIO_PROCESS, 0)
+    nicer = min(NICEST, as_we_are + 3)
+    assert os.getpriority(os.PRIO_PROCESS, stubs["outer"]) == nicer
+    assert Counter(niceness_of_threads(stubs["outer"]))[nicer] >= 5  # with the two workers and the two that make rows
+    assert set(niceness_of_threads(stubs["squeezed"])) == {as_we_are}
+
+
+def niceness_of_threads(pid):
+    return [os.getpriority(os.PRIO_PROCESS, int(thread.name)) for thread in Path(f"/proc/{pid}/task").iterdir()]

@@ -5,7 +5,7 @@ from tritonclient.grpc.model_config_pb2 import ModelConfig
 
 from triptych_server.configs.fields import is_map
 from triptych_server.configs.read import parameters_of
-from triptych_server.sessions.parameters import QUEUE_KEYS
+from triptych_server.sessions.parameters import SERVING_KEYS
 
 RUNTIME_FIELDS = ("parameters", "optimization", "default_model_filename")
 """Settings that mean something to one backend only."""
@@ -20,7 +20,7 @@ def merge_config(base: ModelConfig, *fragments: ModelConfig) -> ModelConfig:
     merged.CopyFrom(base)
     for fragment in fragments:
         if fragment.backend and fragment.backend != merged.backend:
-            queue = {key: value for key, value in parameters_of(merged).items() if key in QUEUE_KEYS}
+            queue = {key: value for key, value in parameters_of(merged).items() if key in SERVING_KEYS}
             for field in RUNTIME_FIELDS:
                 merged.ClearField(field)
             for key, value in queue.items():

@@ -9,8 +9,8 @@ from tritonclient.grpc.model_config_pb2 import ModelConfig, ModelInstanceGroup
 
 from triptych_server.configs.read import OUR_RUNTIME, parameters_of
 from triptych_server.errors import ConfigError
-from triptych_server.serving.queue_options import QueueOptions
 from triptych_server.serving.request_queue import BULK
+from triptych_server.serving.serving_options import ServingOptions
 from triptych_server.sessions.accelerator_parameters import ignored_natively
 from triptych_server.sessions.engine_cache import graph_name
 from triptych_server.sessions.parameters import Parameters
@@ -91,7 +91,7 @@ def _bound(config: ModelConfig) -> None:
     batching = config.dynamic_batching
     if not config.HasField("dynamic_batching") or batching.HasField("default_queue_policy"):
         return
-    options = QueueOptions.from_parameters(Parameters(parameters_of(config)), config.name)
+    options = ServingOptions.from_parameters(Parameters(parameters_of(config)), config.name)
     batching.priority_levels, batching.default_priority_level = BULK, options.default_priority
     policy = batching.default_queue_policy
     policy.max_queue_size, policy.allow_timeout_override = options.max_waiting, True

@@ -18,6 +18,7 @@ from triptych_server.serving import responses
 from triptych_server.serving.gathering import Call, Rows, call_in_chunks
 from triptych_server.serving.instance import Instance
 from triptych_server.serving.intake import Intake, Read
+from triptych_server.serving.niceness import be_nice
 from triptych_server.serving.request_queue import Item, Waiting
 from triptych_server.serving.warnings import drop_warnings
 from triptych_server.sessions.protocol import Arrays
@@ -53,7 +54,7 @@ class Gathering(Generic[Item]):
 class GatheredModel(Generic[Item]):
     """Base of such models; a subclass says in `prepare` what is gathered.
 
-    The parameter `threads` (default 1), which make rows, and the queue's (`QueueOptions`) are read here; the others are the subclass's.
+    The parameter `threads` (default 1), which make rows, and the queue's (`ServingOptions`) are read here; the others are the subclass's.
     """
 
     def prepare(self, instance: Instance, parameters: Mapping[str, str]) -> Gathering[Item]:
@@ -64,6 +65,7 @@ class GatheredModel(Generic[Item]):
         """Prepare; raises ConfigError, which Triton shows as the reason why the model is not loaded."""
         drop_warnings()
         self._instance = Instance.from_args(args)
+        be_nice(self._instance)
         threads = self._instance.parameters.integer("threads", 1)
         self._gathering = self.prepare(self._instance, self._instance.own_parameters("threads").values)
         self._row_makers = ThreadPoolExecutor(threads, thread_name_prefix=f"{self._instance.model}_rows")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from triptych_server.errors import ConfigError
-from triptych_server.sessions.parameters import QUEUE_KEYS, Parameters
+from triptych_server.sessions.parameters import SERVING_KEYS, Parameters
 from triptych_server.sessions.protocol import Accelerator, SessionSettings
 
 PROFILE_VARIABLE = "TRIPTYCH_PROFILE"
@@ -74,7 +74,7 @@ class Instance:
 
     def own_parameters(self, *read: str) -> Parameters:
         """The parameters without the queue's and those that the caller has read: the runtime's, or the model's own code's."""
-        return self.parameters.without(*QUEUE_KEYS, PROFILE_PARAMETER, *read)
+        return self.parameters.without(*SERVING_KEYS, PROFILE_PARAMETER, *read)
 
     @property
     def profile(self) -> str:

@@ -16,8 +16,8 @@ from triptych_server.serving.backpressure import Fed, Load, backpressure_folder
 from triptych_server.serving.end_with_server import end_with_server
 from triptych_server.serving.instance import Instance
 from triptych_server.serving.queue_metrics import QueueMetrics
-from triptych_server.serving.queue_options import QueueOptions
 from triptych_server.serving.request_queue import BULK, URGENT, Item, RequestQueue, Waiting
+from triptych_server.serving.serving_options import ServingOptions
 
 PRIORITY = "triptych_priority"
 """The request parameter by which clients give a priority: Triton shows its own to nobody, but hands parameters to every step."""
@@ -39,11 +39,11 @@ class Read(NamedTuple, Generic[Item]):
 
 class Intake(Generic[Item]):
     """The queue of one model instance, with its workers and counters; bound, time limit and priority are the model's parameters
-    (`QueueOptions`)."""
+    (`ServingOptions`)."""
 
     def __init__(self, instance: Instance) -> None:
         end_with_server()
-        self._model, self._options = instance.model, QueueOptions.from_parameters(instance.parameters, instance.model)
+        self._model, self._options = instance.model, ServingOptions.from_parameters(instance.parameters, instance.model)
         self._queue: RequestQueue[Item] = RequestQueue(self._options.max_waiting)
         self._busy: dict[int, Sequence[Waiting[Item]]] = {}  # by thread, the batch that is not answered yet
         self._metrics = QueueMetrics(instance, self._queue.__len__, self._busy.__len__)

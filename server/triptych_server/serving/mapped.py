@@ -17,6 +17,7 @@ from triptych_server.errors import ConfigError
 from triptych_server.serving import responses
 from triptych_server.serving.instance import Instance
 from triptych_server.serving.intake import Intake, Read
+from triptych_server.serving.niceness import be_nice
 from triptych_server.serving.request_queue import Waiting
 from triptych_server.serving.warnings import drop_warnings
 from triptych_server.sessions.protocol import Arrays
@@ -28,7 +29,7 @@ Answer = Callable[[Arrays], Arrays]
 class MappedModel:
     """Base of the Python models; a subclass says in `prepare` how one request is answered.
 
-    The parameter `threads` (default 1; 0: every core) and the queue's (`QueueOptions`) are read here; the others are the subclass's.
+    The parameter `threads` (default 1; 0: every core) and the queue's (`ServingOptions`) are read here; the others are the subclass's.
     """
 
     def prepare(self, instance: Instance, parameters: Mapping[str, str]) -> Answer:
@@ -39,6 +40,7 @@ class MappedModel:
         """Prepare; raises ConfigError, which Triton shows as the reason why the model is not loaded."""
         drop_warnings()
         self._instance = Instance.from_args(args)
+        be_nice(self._instance)
         threads = self._instance.parameters.integer("threads", 1) or len(os.sched_getaffinity(0))
         if threads < 0:
             raise ConfigError(f"{self._instance.model}: parameter threads is {threads}; expected 0 (every core) or more")

@@ -19,6 +19,7 @@ from triptych_server.serving.batching import batch_size, split, stack
 from triptych_server.serving.device_metric import DeviceMetric, publish_device
 from triptych_server.serving.instance import Instance, TensorConfig
 from triptych_server.serving.intake import Intake, Read
+from triptych_server.serving.niceness import be_nice
 from triptych_server.serving.opening import told_while_opening
 from triptych_server.serving.places import Place, Places
 from triptych_server.serving.request_queue import Waiting
@@ -43,6 +44,7 @@ class NetworkBackend:
     def initialize(self, args: Mapping[str, str]) -> None:
         """Open the model's graph; raises what the session raises, which Triton shows as the reason why the model is not loaded."""
         self._instance = Instance.from_args(args)
+        be_nice(self._instance)
         settings = self._instance.session_settings()
         if not settings.graph.is_file():
             raise ConfigError(f"{self._instance.model} has no weights: `triptych models import FOLDER` puts them in place")

@@ -7,7 +7,7 @@ missing everywhere because the instance group sets it.
 
 from collections.abc import Iterable
 
-from triptych_server.sessions.parameters import QUEUE_KEYS
+from triptych_server.sessions.parameters import SERVING_KEYS
 
 CUDA = frozenset(
     {
@@ -163,4 +163,4 @@ HARMLESS_NATIVELY = frozenset({"allow_fallback", "static_batches", "device_ids"}
 
 def ignored_natively(backend: str, given: Iterable[str]) -> frozenset[str]:
     """Those of the `parameters` that mean something to our backend, and that Triton's own of that name would ignore without a word."""
-    return frozenset(given) - NATIVELY[backend] - HARMLESS_NATIVELY - QUEUE_KEYS if backend in NATIVELY else frozenset()
+    return frozenset(given) - NATIVELY[backend] - HARMLESS_NATIVELY - SERVING_KEYS if backend in NATIVELY else frozenset()

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from triptych_server.errors import ConfigError
 
-QUEUE_KEYS = frozenset({"max_waiting", "max_wait_seconds", "default_priority", "feeds"})
-"""Those of the queue in front of every model of ours (serving/queue_options.py); no runtime sees them."""
+SERVING_KEYS = frozenset({"max_waiting", "max_wait_seconds", "default_priority", "feeds", "nice"})
+"""Those of every model that we serve, whatever runs it (serving/serving_options.py); no runtime sees them."""
 TRUE, FALSE = {"true", "yes", "1", "on"}, {"false", "no", "0", "off"}
 
 

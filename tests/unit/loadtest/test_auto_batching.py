@@ -8,7 +8,7 @@ from loadtest.auto_batching import BASELINE, BATCH, NETWORK, PROFILE, variants
 from tests.support.serving import CHECKOUT
 from triptych_server.configs.read import parameters_of, profile_config
 from triptych_server.sessions.openvino_options import CompileOptions
-from triptych_server.sessions.parameters import QUEUE_KEYS, Parameters
+from triptych_server.sessions.parameters import SERVING_KEYS, Parameters
 from triptych_server.sessions.protocol import SessionSettings
 
 PLAIN = profile_config(CHECKOUT.model(NETWORK), PROFILE)
@@ -18,7 +18,7 @@ VARIANTS = variants(cores=4)
 def options(name):
     config = VARIANTS[name].config(PLAIN, name)
     return config, CompileOptions.from_settings(
-        SessionSettings(name, Path("g.onnx"), parameters=Parameters(parameters_of(config)).without(*QUEUE_KEYS))
+        SessionSettings(name, Path("g.onnx"), parameters=Parameters(parameters_of(config)).without(*SERVING_KEYS))
     )
 
 

@@ -5,9 +5,9 @@ import threading
 import pytest
 
 from triptych_server.errors import ConfigError
-from triptych_server.serving.queue_options import QueueOptions
 from triptych_server.serving.request_queue import BULK, URGENT, RequestQueue, Waiting
-from triptych_server.sessions.parameters import QUEUE_KEYS, Parameters
+from triptych_server.serving.serving_options import ServingOptions
+from triptych_server.sessions.parameters import SERVING_KEYS, Parameters
 
 
 class Clock:
@@ -107,17 +107,19 @@ def test_many_threads_lose_nothing():
 
 
 def test_options_are_read_and_checked():
-    read = QueueOptions.from_parameters(Parameters({"max_waiting": "9", "max_wait_seconds": "5", "default_priority": "1"}), "net")
-    assert read == QueueOptions(9, 5, URGENT)
-    assert QueueOptions.from_parameters(Parameters({}), "net") == QueueOptions()
-    assert set(QueueOptions.__slots__) == QUEUE_KEYS
+    read = ServingOptions.from_parameters(Parameters({"max_waiting": "9", "max_wait_seconds": "5", "default_priority": "1"}), "net")
+    assert read == ServingOptions(9, 5, URGENT)
+    assert ServingOptions.from_parameters(Parameters({}), "net") == ServingOptions()
+    assert set(ServingOptions.__slots__) == SERVING_KEYS
     for key, value, expected in [
         ("max_waiting", "0", "at least 1"),
         ("max_wait_seconds", "-1", "at least 1"),
         ("default_priority", "3", r"1 \(urgent\) or 2 \(bulk\)"),
+        ("nice", "20", "0 to 19"),
+        ("nice", "-1", "0 to 19"),
     ]:
         with pytest.raises(ConfigError, match=f"net: parameter {key} is {value}; expected {expected}"):
-            QueueOptions.from_parameters(Parameters({key: value}), "net")
+            ServingOptions.from_parameters(Parameters({key: value}), "net")
 
 
 def test_bulk_work_that_urgent_work_never_lets_through_is_told_in_the_end():

@@ -8,7 +8,7 @@ from statistics import median
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
 from triptych_server.configs.read import parameters_of
-from triptych_server.sessions.parameters import QUEUE_KEYS, Parameters
+from triptych_server.sessions.parameters import SERVING_KEYS, Parameters
 from triptych_server.text.tokenizer import ClipTokenizer
 from triptych_server.vision.clip_transform import ClipTransform
 from triptych_server.vision.face_pixels import FacePixels
@@ -28,7 +28,7 @@ FIRST_STEPS = frozenset(_MAKERS)
 
 def first_step(config: ModelConfig, folder: Path) -> Step:
     """The function behind a model of FIRST_STEPS, set up by its config; `folder` is the model's. Raises ConfigError."""
-    own = Parameters(parameters_of(config)).without("threads", *QUEUE_KEYS).values
+    own = Parameters(parameters_of(config)).without("threads", *SERVING_KEYS).values
     return _MAKERS[config.name](folder, own)
 
 

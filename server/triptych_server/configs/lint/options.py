@@ -16,7 +16,7 @@ from triptych_server.errors import ConfigError
 from triptych_server.sessions import accelerator_parameters as tables
 from triptych_server.sessions.onnxruntime_options import static_batches
 from triptych_server.sessions.openvino_options import CompileOptions
-from triptych_server.sessions.parameters import QUEUE_KEYS, Parameters
+from triptych_server.sessions.parameters import SERVING_KEYS, Parameters
 from triptych_server.sessions.protocol import Accelerator, SessionSettings
 from triptych_server.sessions.providers import choose_providers
 
@@ -50,7 +50,7 @@ def known_parameters(backend: str) -> frozenset[str] | None:
     if not backend.isidentifier() or importlib.util.find_spec(module) is None:
         return None
     known: frozenset[str] = importlib.import_module(module).KNOWN
-    return known | QUEUE_KEYS
+    return known | SERVING_KEYS
 
 
 def _contradictions(subject: Subject) -> Iterator[Finding]:
@@ -73,7 +73,7 @@ def _settings(config: ModelConfig) -> SessionSettings:
         graph=Path(config.default_model_filename or "model.onnx"),
         max_batch_size=config.max_batch_size,
         kind="GPU" if is_gpu else "CPU",
-        parameters=Parameters(parameters_of(config)).without(*QUEUE_KEYS),
+        parameters=Parameters(parameters_of(config)).without(*SERVING_KEYS),
         cpu_accelerators=tuple(Accelerator(each.name, Parameters(dict(each.parameters))) for each in given.cpu_execution_accelerator),
         gpu_accelerators=tuple(Accelerator(each.name, Parameters(dict(each.parameters))) for each in given.gpu_execution_accelerator),
     )

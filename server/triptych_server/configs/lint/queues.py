@@ -7,7 +7,7 @@ from triptych_server.configs.lint.options import known_parameters
 from triptych_server.configs.lint.subject import Everything, Subject
 from triptych_server.configs.read import parameters_of
 from triptych_server.errors import ConfigError
-from triptych_server.serving.queue_options import QueueOptions
+from triptych_server.serving.serving_options import ServingOptions
 from triptych_server.sessions.parameters import Parameters
 
 BATCHING, BOUND = "dynamic_batching", "max_waiting"
@@ -40,7 +40,7 @@ def _ours(subject: Subject) -> Iterator[Finding]:
     if BOUND not in given:
         yield subject.finding(f"parameters[{BOUND}]", "nothing", "a number of requests", "set it to a few full batches")
     try:
-        QueueOptions.from_parameters(Parameters(given), subject.model)
+        ServingOptions.from_parameters(Parameters(given), subject.model)
     except ConfigError as error:
         found, _, expected = str(error).removeprefix(f"{subject.model}: ").partition("; expected ")
         key = next(key for key in given if key in found)
