@@ -52,7 +52,7 @@ def compare(
     if found.obstacles:
         raise CommandError("no verdict: --fail-over needs two reports of the same machine, photos, weights and windows")
     if found.unknown:
-        raise CommandError("no verdict: a load has one run only, so that its spread is not known; measure with --runs 3")
+        raise CommandError("no verdict: a load has too few runs to show a spread; measure with --runs 3")
     failures = found.failures(fail_over)
     for failure in failures:
         err().print(f"worse by more than {100 * fail_over:g} %: {failure}", markup=False, soft_wrap=True)
@@ -73,7 +73,8 @@ def _print(found: "Comparison") -> None:
         figures = [shown(median(change.before)), shown(median(change.after)), f"{change.ratio:.2f}"]
         table.add_row(change.point.model, change.point.load, LABELS[change.figure], *figures, f"[{colour}]{change.verdict.value}[/]")
     out().print(table)
-    typer.echo(", ".join(f"{count} {verdict.value}" for verdict, count in found.counts().items()))
+    by_chance = f" (by chance alone: {100 * found.chance:.2g}% better or worse)" if found.chance else ""
+    typer.echo(", ".join(f"{count} {verdict.value}" for verdict, count in found.counts().items()) + by_chance)
     for point in found.lost:
         err().print(f"only the first has figures of {point.model}, {point.load}", markup=False, soft_wrap=True)
     for difference in found.differences:

@@ -42,6 +42,7 @@ def diagnose(
         from triptych_server.benchmark.diagnosis.diagnose import Diagnosis, check_target
         from triptych_server.benchmark.diagnosis.ladder import ladder, summary
         from triptych_server.benchmark.diagnosis.rules import findings
+        from triptych_server.benchmark.photos import own_photos
         from triptych_server.configs.profiles import profile_names
         from triptych_server.hardware.recommend import AUTO, recommended_profile
         from triptych_server.repository import Repository
@@ -50,7 +51,7 @@ def diagnose(
         place = Repository.locate(repository)
         check_target(place, target)
         chosen = recommended_profile(profile_names(place)) if profile == AUTO else profile
-        pictures = tuple(file.read_bytes() for file in sorted(photos.glob("*.jp*g"))) if photos else ()
+        pictures = own_photos(photos) if photos else ()
         with _server(place, chosen, url) as server:
             load = Load(in_flight, seconds, warm_up=min(1.0, seconds / 2))
             figures = Diagnosis(server, place, chosen, target, load, pictures).run(_say)

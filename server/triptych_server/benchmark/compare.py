@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from math import comb
 from statistics import median
 from typing import Any
 
@@ -18,7 +19,8 @@ LABELS = {
     "cpu_ms_sum": "CPU per answer, ms",
     "pss_mib": "memory, MiB",
 }
-LEAST_RUNS = 2  # one alone has no spread
+LEAST_RUNS = 3
+"""Of two against two, every third pair without any difference would lie apart by chance; of three against three, every tenth."""
 
 
 class Verdict(Enum):
@@ -27,7 +29,7 @@ class Verdict(Enum):
     BETTER = "better"
     WORSE = "worse"
     WITHIN = "within the spread"
-    UNKNOWN = "one run: no spread"
+    UNKNOWN = "too few runs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,11 @@ class Change:
         if max(self.after) < min(self.before):
             return Verdict.WORSE if more else Verdict.BETTER
         return Verdict.WITHIN
+
+    @property
+    def chance(self) -> float:
+        """How often the runs of two that do not differ lie apart like that: as often as one order of all is one of these two."""
+        return 2 / comb(len(self.before) + len(self.after), len(self.before))
 
     @property
     def loss(self) -> float:
@@ -86,6 +93,11 @@ class Comparison:
     def counts(self) -> dict[Verdict, int]:
         """How many figures got which verdict, those that occur."""
         return {verdict: count for verdict in Verdict if (count := sum(change.verdict is verdict for change in self.changes))}
+
+    @property
+    def chance(self) -> float:
+        """The share of all figures that come out better or worse where nothing has changed."""
+        return max((change.chance for change in self.changes if change.verdict is not Verdict.UNKNOWN), default=0.0)
 
     @property
     def unknown(self) -> bool:

@@ -57,10 +57,24 @@ def load_corpus(photos: Path | None) -> Corpus:
 
 def own_corpus(folder: Path) -> Corpus:
     """The JPEGs of a folder, MOST of them at most, as previews. ConfigError when there are too few, instead of drawing some."""
-    paths = sorted(file for file in folder.iterdir() if file.suffix.lower() in {".jpg", ".jpeg"})
+    paths = _jpegs(folder)
     if len(paths) < MINIMUM:
         raise ConfigError(f"{folder} holds {len(paths)} JPEGs, expected at least {MINIMUM}; without a folder, pictures are drawn")
     return Corpus("photos of a folder, as previews of 1440 px", tuple(encode(Image.open(path)) for path in paths[:MOST]))
+
+
+def own_photos(folder: Path) -> tuple[bytes, ...]:
+    """The JPEGs of a folder as they are, MOST of them at most. ConfigError when there is none, instead of drawing some."""
+    paths = _jpegs(folder)
+    if not paths:
+        raise ConfigError(f"{folder} holds no JPEGs; expected a folder of photos, or none: then pictures are drawn")
+    return tuple(path.read_bytes() for path in paths[:MOST])
+
+
+def _jpegs(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        raise ConfigError(f"{folder} is no folder; expected one that holds JPEGs")
+    return sorted(file for file in folder.iterdir() if file.suffix.lower() in {".jpg", ".jpeg"})
 
 
 def encode(picture: Image.Image) -> bytes:

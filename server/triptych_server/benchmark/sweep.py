@@ -82,6 +82,7 @@ class Sweep:
         """All points once, then all again: what drifts on the machine shows as spread, instead of as a difference between points."""
         for model in self.configs:
             self._warm_up(model)
+        self._settled()
         total = len(self.points) * self.plan.runs
         for turn in range(self.plan.runs):
             for number, point in enumerate(self.points):
@@ -104,8 +105,9 @@ class Sweep:
     def _input(self, model: str) -> Callable[[Path], Path | None]:
         return partial(write_input, self.configs[model], self.jpegs)
 
-    def _stats(self) -> TritonStats:
-        return TritonStats.read(self.served.url, self.served.metrics_url)
+    def _settled(self) -> TritonStats:
+        """After each load, or its last answers would be counted with the next."""
+        return TritonStats.read_settled(self.served.url, self.served.metrics_url)
 
     def _measure(self, point: Point) -> Run:
         load = PerfLoad(
@@ -119,13 +121,14 @@ class Sweep:
         )
         pid = self.served.pid
         with MemoryWatch(pid) if pid else nullcontext() as memory:
-            stats, clock = self._stats(), _Clock.read(pid) if pid else None
+            stats = TritonStats.read(self.served.url, self.served.metrics_url)
+            clock = _Clock.read(pid) if pid else None
             try:
                 report = self.perf.measure(point.model, self.served.url, load)
             except EngineError as error:
-                raise EngineError(_reason(error, stats.failed(self._stats(), point.model))) from None
-            later = self._stats()
+                raise EngineError(_reason(error, stats.failed(self._settled(), point.model))) from None
             use = clock.until(_Clock.read(clock.pid)) if clock else None
+            later = self._settled()
         models = stats.until(later)
         run = Run(
             report.throughput,

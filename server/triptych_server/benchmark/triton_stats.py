@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from tritonclient import grpc
 
-from triptych_server.benchmark.queue_stats import QueueCounts, read_counts
+from triptych_server.benchmark.queue_stats import Instances, counted_between, read_counts
 
 STILL_SECONDS = 0.3
 """Longer than our queues take to publish their counts."""
@@ -33,7 +33,7 @@ class TritonStats:
 
     counters: Mapping[str, tuple[int, int, int, int, int]]
     failures: Mapping[str, int] = field(default_factory=dict)
-    queues: Mapping[str, QueueCounts] | None = field(default_factory=dict)
+    queues: Mapping[str, Instances] | None = field(default_factory=dict)
 
     @classmethod
     def read(cls, url: str, metrics_url: str | None) -> Self:
@@ -42,7 +42,7 @@ class TritonStats:
             return cls.parse(client.get_inference_statistics(as_json=True), read_counts(metrics_url) if metrics_url else None)
 
     @classmethod
-    def parse(cls, answer: Mapping[str, Any], queues: Mapping[str, QueueCounts] | None) -> Self:
+    def parse(cls, answer: Mapping[str, Any], queues: Mapping[str, Instances] | None) -> Self:
         """Read the API's JSON, in which numbers are strings and zeros are left out."""
         models = answer.get("model_stats", ())
         return cls({model["name"]: _counters(model) for model in models}, {model["name"]: _failures(model) for model in models}, queues)
@@ -68,14 +68,14 @@ class TritonStats:
             requests, inferences, executions, queue, compute = (a - b for a, b in zip(counts, before, strict=True))
             if not requests:
                 continue
-            if own := (later.queues or {}).get(model):
-                own = (self.queues or {}).get(model, QueueCounts()).until(own)
-                queue_ms, compute_ms = own.per_request_ms(own.queue_seconds), own.per_request_ms(own.compute_seconds)
-                uses[model] = ModelUse(requests, own.mean_batch, queue_ms, compute_ms, inferences)
+            queue_ms, compute_ms = queue / requests / 1e6, compute / requests / 1e6
+            if instances := (later.queues or {}).get(model):
+                own = counted_between((self.queues or {}).get(model, {}), instances)
+                queue_ms += own.per_request_ms(own.queue_seconds)  # Triton's own queue comes before ours: a queue delay is there
+                uses[model] = ModelUse(requests, own.mean_batch, queue_ms, own.per_request_ms(own.compute_seconds), inferences)
             else:
                 known = executions and later.queues is not None  # ensembles execute nothing themselves
-                mean_batch = inferences / executions if known else 0.0
-                uses[model] = ModelUse(requests, mean_batch, queue / requests / 1e6, compute / requests / 1e6, inferences)
+                uses[model] = ModelUse(requests, inferences / executions if known else 0.0, queue_ms, compute_ms, inferences)
         return uses
 
     def failed(self, later: "TritonStats", model: str) -> int:

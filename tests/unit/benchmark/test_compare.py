@@ -22,12 +22,18 @@ def verdict(first, second, figure="throughput"):
 
 @pytest.mark.parametrize(
     ("after", "expected"),
-    [((80, 81, 82), Verdict.WORSE), ((98, 99, 140), Verdict.WITHIN), ((121, 122, 130), Verdict.BETTER), ((50,), Verdict.UNKNOWN)],
+    [((80, 81, 82), Verdict.WORSE), ((98, 99, 140), Verdict.WITHIN), ((121, 122, 130), Verdict.BETTER), ((50, 51), Verdict.UNKNOWN)],
 )
 def test_more_answers_are_better_where_every_run_says_so(after, expected):
     change = verdict(of(99, 100, 120), of(*after))
     assert change.verdict is expected
     assert change.ratio == pytest.approx(sorted(after)[len(after) // 2] / 100)
+
+
+def test_it_is_told_how_often_chance_alone_does_it():
+    assert compare(of(99, 100, 101), of(99, 100, 101)).chance == pytest.approx(0.1)
+    assert compare(of(99, 100, 101, 102), of(1, 2, 3, 4)).chance == pytest.approx(2 / 70)
+    assert compare(of(99), of(99)).chance == 0
 
 
 def test_more_milliseconds_are_worse():
@@ -81,9 +87,12 @@ def test_the_exit_code_is_for_ci(tmp_path, after, limit, code):
 
 def test_a_load_that_gives_no_figures_any_more_is_worse(tmp_path):
     lost = report(
-        [Point("search_image", "concurrency", 4, runs=(run(100), run(101))), Point("search_image", "concurrency", 8, problems=("shed",))]
+        [
+            Point("search_image", "concurrency", 4, runs=(run(100), run(101), run(102))),
+            Point("search_image", "concurrency", 8, problems=("shed",)),
+        ]
     )
-    both = report([*of(100, 101).points, *of(100, 101, level=8).points])
+    both = report([*of(100, 101, 102).points, *of(100, 101, 102, level=8).points])
     places = saved(tmp_path, "a", both), saved(tmp_path, "b", lost)
     done = CliRunner().invoke(build(), ["bench", "compare", *places, "--fail-over", "0.1"])
     assert done.exit_code == 2
@@ -91,10 +100,15 @@ def test_a_load_that_gives_no_figures_any_more_is_worse(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("second", "reason"), [(of(50), "one run only"), (report(profile="x", corpus={**FACTS["corpus"], "digest": "d2"}), "no verdict")]
+    ("second", "reason"),
+    [
+        (of(50), "too few runs"),
+        (of(50, 51), "too few runs"),
+        (report(profile="x", corpus={**FACTS["corpus"], "digest": "d2"}), "no verdict"),
+    ],
 )
 def test_no_verdict_without_a_ground_for_one(tmp_path, second, reason):
-    places = saved(tmp_path, "a", report() if second.points != of(50).points else of(50)), saved(tmp_path, "b", second)
+    places = saved(tmp_path, "a", of(50) if second.facts == of(50).facts else report()), saved(tmp_path, "b", second)
     done = CliRunner().invoke(build(), ["bench", "compare", *places, "--fail-over", "0.1"])
     assert isinstance(done.exception, CommandError)
     assert reason in str(done.exception)

@@ -66,7 +66,7 @@ def test_small_batches_that_cost_something():
     found = sentence(small(4.0, alone(4, 30.0, cpu=60.0), queue_delay_us=300), "small_batches")
     assert "4.0 rows at a time where 16 could be" in found
     assert "1.32 times" in found
-    assert "max_queue_delay_microseconds (now 300" in found
+    assert "max_queue_delay_microseconds (now 300) of a part of the 20 ms that a batch takes" in found
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ import pytest
 from PIL import Image
 
 from triptych_server.benchmark import photos
-from triptych_server.benchmark.photos import LONG_SIDE, MINIMUM, Corpus, drawn_picture, encode, load_corpus
+from triptych_server.benchmark.photos import LONG_SIDE, MINIMUM, Corpus, drawn_picture, encode, load_corpus, own_photos
+from triptych_server.errors import ConfigError
 
 
 @pytest.fixture(scope="module")
@@ -70,3 +71,11 @@ def test_the_digest_names_the_bytes(drawn):
 def test_the_files_are_the_corpus(tmp_path, drawn):
     drawn.write(tmp_path)
     assert tuple(path.read_bytes() for path in sorted(tmp_path.iterdir())) == drawn.jpegs
+
+
+def test_a_folder_without_photos_is_an_error_instead_of_drawn_pictures(tmp_path):
+    for folder in (tmp_path, tmp_path / "nowhere"):
+        with pytest.raises(ConfigError, match="expected"):
+            own_photos(folder)
+    (tmp_path / "one.JPG").write_bytes(b"as it is")
+    assert own_photos(tmp_path) == (b"as it is",)

@@ -71,6 +71,7 @@ def swept(monkeypatch, progress):
         return TritonStats({"search_image": (count, 0, 0, 0, count * 1_000_000)}, {"search_image": count})
 
     monkeypatch.setattr(sweep.TritonStats, "read", read)
+    monkeypatch.setattr(sweep.TritonStats, "read_settled", read)
     made = Sweep(Perf(), Served("127.0.0.1:1"), Plan((1, 8), runs=2, seconds=0.1), [b"x"])
     monkeypatch.setattr(Served, "config", lambda self, model: config(model))
     made.prepare(["search_image"])

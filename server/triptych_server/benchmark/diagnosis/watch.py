@@ -38,7 +38,7 @@ def observe(
     """Send the requests, of `rows` items each; `outputs` say, for each request in flight, where its answer goes. EngineError when none was
     answered."""
     # Around everything, the warm-up too: between two moments some requests are half answered.
-    counted = TritonStats.read_settled(server.url, server.metrics_url)
+    counted = TritonStats.read(server.url, server.metrics_url)  # settled: every load before this one ended with such a reading
     with ThreadPoolExecutor(1) as pool:
         sent = pool.submit(measure, server.url, model, requests, load, outputs)
         time.sleep(load.warm_up)

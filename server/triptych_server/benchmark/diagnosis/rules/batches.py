@@ -21,8 +21,8 @@ def small_batches(figures: Figures) -> Iterator[Finding]:
             yield Finding(
                 "small_batches",
                 f"{own.name} ran {seen.mean_batch:.1f} rows at a time where {possible:.0f} could be, and full batches are {gain:.2f} times "
-                f"as fast: keep more requests in flight, or raise its max_queue_delay_microseconds (now {own.queue_delay_us}; a lone "
-                "request waits that long too).",
+                f"as fast: keep more requests in flight, or try a max_queue_delay_microseconds (now {own.queue_delay_us}) of a part of the "
+                f"{seen.compute_ms:.0f} ms that a batch takes: longer costs more than it gains, and a lone request waits that long too.",
             )
 
 
