@@ -37,6 +37,7 @@ def tune(
     """Try configs on a Triton of its own, choose the best under the limits, compare it with the profile, and write it as
     configs/NAME.pbtxt. Ctrl-C keeps what was measured: the same command goes on from there."""
     with server_side():
+        from triptych_server.benchmark.photos import own_photos
         from triptych_server.configs.profiles import profile_names
         from triptych_server.hardware.recommend import AUTO, recommended_profile
         from triptych_server.repository import Repository
@@ -57,17 +58,18 @@ def tune(
             name,
             len(os.sched_getaffinity(0)),
             tuple(precision or ()),
-            tuple(file.read_bytes() for file in sorted(photos.glob("*.jp*g"))) if photos else (),
+            own_photos(photos) if photos else (),
         )
         found = search(options, _say, _progress)
         report = _report(options, found)
-        if found.best is None or found.gain <= 1:
-            typer.echo(f"no point is better than the profile {profile} under these limits; nothing was written ({report})")
+        if found.best is None:
+            typer.echo(f"no point is better than the profile {profile} under these limits for certain; nothing was written ({report})")
             return
         files = write_tuned(options, found, _title(options, found))
     _print(found)
     typer.echo(
-        f"{found.gain:.2f} times the profile's {objective}; written to {len(files)} files as {name}: triptych serve --profile {name}"
+        f"{_gain(found)} times as good as the profile in {objective}; written to {len(files)} files as {name}: "
+        f"triptych serve --profile {name}"
     )
     typer.echo(f"all points: {report}")
 
@@ -79,7 +81,7 @@ def _say(sentence: str) -> None:
 def _progress(number: int, tried: "Tried") -> None:
     point = ", ".join(f"{key}={value}" for key, value in tried.point.items())
     score = tried.score
-    came = f"{score.throughput:.1f}/s, p95 {score.p95_ms:.0f} ms, {score.memory_mib:.0f} MiB" if score else f"not loaded: {tried.reason}"
+    came = f"{score.throughput:.1f}/s, p95 {score.p95_ms:.0f} ms, {score.memory_mib:.0f} MiB" if score else f"no figures: {tried.reason}"
     _say(f"{number}: {came} ({point})")
 
 
@@ -88,7 +90,7 @@ def _title(options: "TuneOptions", found: "Tuned") -> str:
     from triptych_server.hardware.tree import Tree
 
     cpu = probe_cpu(Tree())
-    gain = f"{found.gain:.2f} times the {options.goal.objective} of profile {options.profile}, {options.load.in_flight} in flight"
+    gain = f"{_gain(found)} times as good as {options.profile} in {options.goal.objective}, {options.load.in_flight} in flight"
     return f"`triptych tune {options.target}` on {cpu.name or 'this machine'}, {datetime.date.today().isoformat()}: {gain}."
 
 
@@ -106,12 +108,22 @@ def _report(options: "TuneOptions", found: "Tuned") -> Path:
         "goal": asdict(options.goal),
         "load": asdict(options.load),
         "gain": found.gain,
+        "gains": found.gains,
+        "comparison": [{"best": asdict(one), "profile": asdict(other)} for one, other in found.turns],
+        "left_alone": found.left_alone,
+        "knobs": sorted({knob for each in found.tried for knob in each.point}),
         "score_of_profile": asdict(found.profile),
         "best": asdict(found.best) if found.best else None,
         "points": [asdict(each) for each in found.tried],
     }
     file.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     return file
+
+
+def _gain(found: "Tuned") -> str:
+    """The middle of the turns' gains, with the range where there are several."""
+    spread = f" ({min(found.gains):.2f} to {max(found.gains):.2f})" if len(found.gains) > 1 else ""
+    return f"{found.gain:.2f}{spread}"
 
 
 def _print(found: "Tuned") -> None:

@@ -27,6 +27,8 @@ CUDA_LIBRARIES = (CUDA, TENSORRT)
 TIMINGS = "trt_timing_cache_path"
 """Of layers, not of graphs: one model learns from another."""
 
+ENGINE_PREFIX = "trt_engine_cache_prefix"
+
 CACHE_FOLDERS = {
     TENSORRT: {"trt_engine_cache_path": "trt_engine_cache_enable", TIMINGS: "trt_timing_cache_enable"},
     MIGRAPHX: {"migraphx_model_cache_dir": ""},
@@ -93,6 +95,7 @@ def _open(ort: Any, settings: SessionSettings, graph: Path, providers: list[tupl
     options = session_options(ort, settings)
     if size is not None:
         options.add_free_dimension_override_by_name(BATCH, size)
+        providers = [(name, _of_size(name, given, size)) for name, given in providers]
     session = ort.InferenceSession(str(graph), options, providers=providers)
     session.disable_fallback()  # else a provider that fails in a run is replaced by the CPU without a word
     return session
@@ -127,6 +130,11 @@ def _with_cache(provider: Provider, settings: SessionSettings, release: str) -> 
         folder = engine_folder(settings, f"{provider.short_name}-{compiler}-onnxruntime-{release}")
         options.update({name: str(folder.parent if name == TIMINGS else folder) for name in missing})
     return options
+
+
+def _of_size(provider: str, options: dict[str, str], size: int) -> dict[str, str]:
+    """TensorRT names the file of an engine by the graph, not by its shapes: each size gets a name of its own."""
+    return {ENGINE_PREFIX: f"batch{size}", **options} if provider == TENSORRT else options
 
 
 def open_session(settings: SessionSettings) -> OnnxRuntimeSession:

@@ -1,6 +1,5 @@
 """What `best` means: an objective and the limits under which it counts."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -44,14 +43,10 @@ class Goal:
         """Whether every limit is."""
         return max(self.violations(score, profile).values()) <= 0
 
-    def gain(self, ours: Sequence[Score], theirs: Sequence[Score]) -> float:
-        """How many times better than the profile, by the median of pairs measured after each other; over 1 is better."""
-        ratios = sorted(self._ratio(one, other) for one, other in zip(ours, theirs, strict=True))
-        return ratios[len(ratios) // 2]
-
-    def _ratio(self, one: Score, other: Score) -> float:
+    def gain(self, one: Score, profile: Score) -> float:
+        """How many times better than the profile; over 1 is better."""
         if self.objective == "throughput":
-            return one.throughput / other.throughput
+            return one.throughput / profile.throughput
         if self.objective == "latency":
-            return other.p50_ms / one.p50_ms
-        return other.memory_mib / one.memory_mib
+            return profile.p50_ms / one.p50_ms
+        return profile.memory_mib / one.memory_mib

@@ -1,18 +1,24 @@
-"""What may be turned in a model's config, by its backend: each knob with its values and how one is set."""
+"""What may be turned in a model's config, by what serves it: each knob with its values and how one is set.
 
-from collections.abc import Callable, Mapping, Sequence
+Only what was seen to have an effect is here (docs/performance.md). Triton's queue delay is one before queues of ours as well: requests that
+it held back together come together and run as one batch; a preferred size ends the waiting earlier.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tritonclient.grpc.model_config_pb2 import ModelConfig, ModelInstanceGroup
 
 from triptych_server.configs.derive import derive
-from triptych_server.configs.read import parameters_of
+from triptych_server.engine.servable import CALLED_BY_PARAMETER
+from triptych_server.tuning import turns
+from triptych_server.tuning.turns import Turn, Value
 
-Value = str | int
 Point = Mapping[str, Value]
 """One value for each knob, by its name."""
 
-DELAYS_US = (0, 200, 500, 1000, 2000, 5000)
+DELAYS_US = (0, 200, 1000, 2000, 5000, 10_000, 20_000)
+PREFERRED = (0, 4, 8, 16)
 BATCHES = (1, 2, 4, 8, 16, 32, 64)
 PYTHON = "python"
 
@@ -23,28 +29,32 @@ class Knob:
 
     name: str
     values: Sequence[Value]
-    turn: Callable[[ModelConfig, Value], None]
+    turn: Turn
 
 
-def knobs_for(config: ModelConfig, cores: int, *, least_batch: int = 1, precisions: Sequence[str] = ()) -> list[Knob]:
-    """The knobs of a model. `least_batch` is what its ensembles send at once; `precisions` are those that may be tried, none by default,
-    for they change the answers."""
-    knobs = [_delay()] if config.HasField("dynamic_batching") and config.backend != PYTHON else []  # those take one request at a time
-    if config.max_batch_size:
-        sizes = [size for size in BATCHES if least_batch <= size]
-        knobs.append(Knob("max_batch_size", sizes, _set_max_batch))
-    on_gpu = any(group.kind == ModelInstanceGroup.KIND_GPU for group in config.instance_group)
+def knobs_for(config: ModelConfig, cores: int, *, native: bool = False, least_batch: int = 1, precisions: Sequence[str] = ()) -> list[Knob]:
+    """The knobs of a model. `native`: Triton's own backend serves it; `least_batch` is what its callers send at once; `precisions` are
+    those that may be tried, none by default, for they change the answers."""
+    batches = Knob("max_batch_size", [size for size in BATCHES if least_batch <= size], turns.max_batch)
     if config.backend == PYTHON:
-        return [*knobs, Knob("instances", _powers(1, 2 * cores), _set_instances)]
-    knobs.append(Knob("instances", (1, 2), _set_instances))  # each is a copy of the weights
+        return _python_knobs(config, cores, batches)
+    knobs = [batches] if config.max_batch_size else []
+    if config.HasField("dynamic_batching"):
+        knobs.append(Knob("queue_delay_us", DELAYS_US, turns.queue_delay))
+        knobs.append(Knob("preferred_batch", PREFERRED, turns.preferred_batch))
+    knobs.append(Knob("instances", (1, 2), turns.instances))  # each is a copy of the weights
     if config.backend == "openvino":
-        knobs.append(Knob("hint", ("LATENCY", "THROUGHPUT", *(f"streams={count}" for count in _powers(1, cores))), _set_hint))
-        knobs.append(Knob("threads", (0, *_powers(1, cores)), _set_openvino_threads))
+        knobs.append(Knob("hint", ("LATENCY", "THROUGHPUT", *(f"streams={count}" for count in _powers(1, cores))), turns.openvino_hint))
+        knobs.append(Knob("threads", (0, *_powers(1, cores)), turns.openvino_threads))
         if precisions:
-            knobs.append(Knob("precision", tuple(precisions), _set_openvino_precision))
-    elif config.backend == "onnxruntime" and not on_gpu:
-        knobs.append(Knob("threads", (0, *_powers(1, cores)), _parameter("intra_op_thread_count")))
-        knobs.append(Knob("memory_pattern", ("true", "false"), _parameter("enable_mem_pattern")))
+            knobs.append(Knob("precision", tuple(precisions), turns.parameter("INFERENCE_PRECISION_HINT")))
+    elif config.backend == "onnxruntime" and not _is_accelerated(config):
+        knobs.append(Knob("threads", (0, *_powers(1, cores)), turns.parameter("intra_op_thread_count")))
+    elif any(each.name == "tensorrt" for each in config.optimization.execution_accelerators.gpu_execution_accelerator):
+        if not native:
+            knobs.append(Knob("engine", turns.ENGINES, turns.tensorrt_engine))
+        if possible := [each for each in precisions if each in turns.TENSORRT_PRECISIONS]:
+            knobs.append(Knob("precision", tuple(possible), turns.tensorrt_precision))
     return knobs
 
 
@@ -58,57 +68,24 @@ def turned(config: ModelConfig, knobs: Sequence[Knob], point: Point) -> ModelCon
     return derive(copy)
 
 
+def _python_knobs(config: ModelConfig, cores: int, batches: Knob) -> list[Knob]:
+    """Processes, and threads where it has them. A batch is made only by those that gather rows for another model: the others take
+    one request at a time."""
+    knobs = [batches] if any(key in config.parameters for key in CALLED_BY_PARAMETER) else []
+    knobs.append(Knob("instances", _powers(1, 2 * cores), turns.instances))
+    if "threads" in config.parameters:
+        knobs.append(Knob("threads", _powers(1, 2 * cores), turns.parameter("threads")))
+    return knobs
+
+
+def _is_accelerated(config: ModelConfig) -> bool:
+    on_gpu = any(group.kind == ModelInstanceGroup.KIND_GPU for group in config.instance_group)
+    return on_gpu or bool(config.optimization.execution_accelerators.gpu_execution_accelerator)
+
+
 def _powers(low: int, high: int) -> tuple[int, ...]:
     """Powers of two from low to high, and high itself."""
     found = [low]
     while found[-1] * 2 <= high:
         found.append(found[-1] * 2)
     return tuple(dict.fromkeys([*found, high]))
-
-
-def _delay() -> Knob:
-    def turn(config: ModelConfig, value: Value) -> None:
-        config.dynamic_batching.max_queue_delay_microseconds = int(value)
-
-    return Knob("queue_delay_us", DELAYS_US, turn)
-
-
-def _set_max_batch(config: ModelConfig, value: Value) -> None:
-    config.max_batch_size = int(value)
-    config.dynamic_batching.preferred_batch_size[:] = [size for size in config.dynamic_batching.preferred_batch_size if size <= int(value)]
-
-
-def _set_instances(config: ModelConfig, value: Value) -> None:
-    for group in config.instance_group:
-        group.count = int(value)
-
-
-def _parameter(key: str) -> Callable[[ModelConfig, Value], None]:
-    def turn(config: ModelConfig, value: Value) -> None:
-        config.parameters[key].string_value = str(value)
-
-    return turn
-
-
-def _set_hint(config: ModelConfig, value: Value) -> None:
-    """A hint, or a number of streams: OpenVINO takes one of them."""
-    _drop(config, "PERFORMANCE_HINT", "NUM_STREAMS", "PERFORMANCE_HINT_NUM_REQUESTS")
-    key, _, streams = str(value).partition("=")
-    config.parameters["NUM_STREAMS" if streams else "PERFORMANCE_HINT"].string_value = streams or key
-
-
-def _set_openvino_threads(config: ModelConfig, value: Value) -> None:
-    """0 leaves it to OpenVINO."""
-    _drop(config, "INFERENCE_NUM_THREADS")
-    if int(value):
-        config.parameters["INFERENCE_NUM_THREADS"].string_value = str(value)
-
-
-def _set_openvino_precision(config: ModelConfig, value: Value) -> None:
-    config.parameters["INFERENCE_PRECISION_HINT"].string_value = str(value)
-
-
-def _drop(config: ModelConfig, *keys: str) -> None:
-    for key in keys:
-        if key in parameters_of(config):
-            del config.parameters[key]

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 
 import numpy as np
@@ -27,13 +27,15 @@ _NUMPY = {DataType.TYPE_UINT8: ("UINT8", np.uint8), DataType.TYPE_INT32: ("INT32
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """Items per second, and latencies in milliseconds, of the requests that were answered; `refused` is the share that was not."""
+    """Items per second, and latencies in milliseconds, of the requests that were answered; `refused` is the share that was not. `sent`: how
+    many of the inputs were used up, answered or not, the warm-up's too."""
 
     throughput: float
     p50_ms: float
     p95_ms: float
     p99_ms: float
     refused: float = 0.0
+    sent: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,22 +70,23 @@ def drawn_photo(random: np.random.Generator, size: tuple[int, int] = (1440, 1080
     return out.getvalue()
 
 
-def measure(url: str, model: str, requests: Sequence[Inputs], load: Load, outputs: Sequence[Outputs] = ()) -> Measurement:
-    """Send them in turn for the load's time; `url` is host:port. `outputs`: what each one in flight asks for, else everything in the
-    message. EngineError when none was answered."""
-    return asyncio.run(_measure(url, model, requests, load, outputs))
+def measure(url: str, model: str, requests: Sequence[Inputs], load: Load, outputs: Sequence[Outputs] = (), first: int = 0) -> Measurement:
+    """Send them in turn for the load's time, from the one numbered `first`; `url` is host:port. `outputs`: what each one in flight asks
+    for, else everything in the message. EngineError when none was answered."""
+    return asyncio.run(_measure(url, model, requests, load, outputs, first))
 
 
-async def _measure(url: str, model: str, requests: Sequence[Inputs], load: Load, outputs: Sequence[Outputs]) -> Measurement:
+async def _measure(url: str, model: str, requests: Sequence[Inputs], load: Load, outputs: Sequence[Outputs], first: int) -> Measurement:
     lives: list[tuple[float, float]] = []
     refused: list[float] = []
-    problem = ""
+    problem, past = "", first
     begin = time.perf_counter() + load.warm_up
     end = begin + load.seconds
 
-    async def worker(client: triton.InferenceServerClient, number: int) -> None:
-        nonlocal problem
-        wanted = outputs[number] if outputs else None
+    async def worker(client: triton.InferenceServerClient, place: int) -> None:
+        nonlocal problem, past
+        wanted = outputs[place] if outputs else None
+        number = first + place
         while (sent := time.perf_counter()) < end:
             try:
                 await client.infer(model, requests[number % len(requests)], outputs=wanted, client_timeout=REQUEST_SECONDS)
@@ -94,11 +97,13 @@ async def _measure(url: str, model: str, requests: Sequence[Inputs], load: Load,
             else:
                 lives.append((sent, time.perf_counter()))
             number += load.in_flight
+        past = max(past, number)
 
     async with triton.InferenceServerClient(url) as client, asyncio.TaskGroup() as group:
         for number in range(load.in_flight):
             group.create_task(worker(client, number))
-    return summary(lives, [moment for moment in refused if begin <= moment < end], begin, end, problem)
+    found = summary(lives, [moment for moment in refused if begin <= moment < end], begin, end, problem)
+    return replace(found, sent=past - first)
 
 
 def summary(lives: Sequence[tuple[float, float]], refused: Sequence[float], begin: float, end: float, problem: str = "") -> Measurement:

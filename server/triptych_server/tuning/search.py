@@ -36,14 +36,14 @@ def search(
     optuna = _optuna()
     journal.parent.mkdir(parents=True, exist_ok=True)
     backend = optuna.storages.journal.JournalFileBackend(str(journal))
-    sampler = optuna.samplers.TPESampler(seed=_SEED, n_startup_trials=_FIRST_RANDOM, multivariate=True)
-    study = optuna.create_study(
-        storage=optuna.storages.JournalStorage(backend), study_name=name, direction="maximize", sampler=sampler, load_if_exists=True
-    )
+    storage = optuna.storages.JournalStorage(backend)
+    study = optuna.create_study(storage=storage, study_name=name, direction="maximize", load_if_exists=True)
     if _PROFILE_SCORE not in study.user_attrs:
         study.set_user_attr(_PROFILE_SCORE, asdict(score(PROFILE)))
     profile = Score(**study.user_attrs[_PROFILE_SCORE])
     tried = [_tried(trial) for trial in study.get_trials(deepcopy=False) if trial.state.is_finished()]
+    # Begun anew with the same seed, it would propose the points again that it began with.
+    study.sampler = optuna.samplers.TPESampler(seed=_SEED + len(tried), n_startup_trials=_FIRST_RANDOM, multivariate=True)
     for number in range(len(tried), trials):
         trial = study.ask()
         point = {f"{model}.{knob.name}": _proposed(trial, model, knob) for model, own in knobs.items() for knob in own}
@@ -64,10 +64,15 @@ def search(
     return profile, tried
 
 
-def best(tried: Sequence[Tried], profile: Score, goal: Goal) -> Tried | None:
-    """The best point that keeps the limits; None where none does."""
-    kept = [each for each in tried if each.score is not None and goal.kept(each.score, profile)]
-    return max(kept, key=lambda each: goal.value(_scored(each)), default=None)
+def ranked(tried: Sequence[Tried], profile: Score, goal: Goal) -> list[Tried]:
+    """The points that keep the limits and are better than the profile, unless that breaks them itself; the best first, and each once,
+    whatever was tried again."""
+    least = goal.value(profile) if goal.kept(profile, profile) else float("-inf")
+    good = [each for each in tried if each.score and goal.kept(each.score, profile) and goal.value(each.score) > least]
+    once: dict[str, Tried] = {}
+    for each in sorted(good, key=lambda item: -goal.value(_scored(item))):
+        once.setdefault(json.dumps(each.point, sort_keys=True), each)
+    return list(once.values())
 
 
 def pareto(tried: Sequence[Tried]) -> list[Tried]:

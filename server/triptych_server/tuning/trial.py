@@ -3,7 +3,7 @@
 import contextlib
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 import psutil
 from tritonclient.grpc.model_config_pb2 import ModelConfig
@@ -44,6 +44,7 @@ class Bench:
     load: Load
     runs: int = 3
     _loaded: dict[str, ModelConfig] = field(default_factory=dict, init=False)
+    _sent: int = field(default=0, init=False)
 
     def configured(self, point: Point) -> dict[str, ModelConfig]:
         """The configs of all models at a point, whose knobs are named `model.knob`."""
@@ -56,13 +57,18 @@ class Bench:
     def score(self, point: Point) -> Score:
         """Load the point and measure it. EngineError when it cannot be loaded or answers nothing."""
         self.turn(point)
-        runs = [measure(self.url, self.target, self.requests, self.load) for _ in range(self.runs)]
+        runs = [self._run() for _ in range(self.runs)]
         return median_score(runs, memory_mib(self.pid))
 
-    def compare(self, point: Point, turns: int = 3) -> tuple[list[Score], list[Score]]:
-        """A point and the profile, measured in turns, so that a machine that slows down slows both."""
-        pairs = [(self.score(point), self.score(PROFILE)) for _ in range(turns)]
-        return [ours for ours, _ in pairs], [theirs for _, theirs in pairs]
+    def _run(self) -> Measurement:
+        """Go on with the inputs where the last run ended: a text that comes again soon would be answered from Triton's cache."""
+        found = measure(self.url, self.target, self.requests, self.load, first=self._sent)
+        self._sent += found.sent
+        return found
+
+    def compare(self, point: Point) -> list[tuple[Score, Score]]:
+        """A point and the profile, measured in turns, as many as there are runs: a machine that slows down slows both."""
+        return [(self.score(point), self.score(PROFILE)) for _ in range(self.runs)]
 
     def turn(self, point: Point) -> None:
         """Load every model whose config at this point is not the one that is loaded."""
@@ -84,13 +90,12 @@ class Bench:
 
 def median_score(runs: Sequence[Measurement], memory: float) -> Score:
     """Each figure's median by itself."""
-    return Score(
-        throughput=statistics.median(run.throughput for run in runs),
-        p50_ms=statistics.median(run.p50_ms for run in runs),
-        p95_ms=statistics.median(run.p95_ms for run in runs),
-        refused=statistics.median(run.refused for run in runs),
-        memory_mib=memory,
-    )
+    return median_of([Score(run.throughput, run.p50_ms, run.p95_ms, run.refused, memory) for run in runs])
+
+
+def median_of(scores: Sequence[Score]) -> Score:
+    """Each figure's median by itself."""
+    return Score(*(statistics.median(getattr(score, each.name) for score in scores) for each in fields(Score)))
 
 
 def memory_mib(pid: int) -> float:

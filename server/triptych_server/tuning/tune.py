@@ -1,10 +1,9 @@
 """Tune a model or an ensemble on this machine: a Triton of its own, the search, a last comparison in turns, the config written."""
 
-import hashlib
-import json
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+import statistics
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tritonclient.grpc.model_config_pb2 import ModelConfig
@@ -20,10 +19,17 @@ from triptych_server.repository_lock import FOLDER
 from triptych_server.tuning.goal import Goal
 from triptych_server.tuning.knobs import Knob, knobs_for
 from triptych_server.tuning.load import Load, requests_for
-from triptych_server.tuning.search import Progress, Tried, best, search
-from triptych_server.tuning.trial import Bench, Score
+from triptych_server.tuning.reached import least_batch, reached
+from triptych_server.tuning.search import Progress, Tried, ranked, search
+from triptych_server.tuning.study import study_name
+from triptych_server.tuning.trial import Bench, Score, median_of
 
 JOURNAL = "tuning.journal"
+CACHE_BYTES = 1 << 20
+"""Fewer answers than there are texts, so that none comes from Triton's cache when they begin anew."""
+FINALISTS = 3
+"""Points that are compared with the profile in the end, the best first, until one is better for certain: the best of many measured
+once is often a lucky one."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
 
@@ -53,50 +59,78 @@ class TuneOptions:
 
 @dataclass(frozen=True, slots=True)
 class Tuned:
-    """The profile's score, every point, the best one (None: none keeps the limits, or is better) with its gain over the profile, and the
-    configs at it, of every model that has knobs."""
+    """The profile's score, every point, and the best one: it keeps the limits, and beats the profile in every turn of a last comparison
+    unless that breaks them (None: no point does). `turns` are the scores of that comparison, the point's and the profile's; `gains` how
+    many times better each turn was; `configs` those at the point, of every model that has knobs. `left_alone`: models that the load did
+    not reach."""
 
     profile: Score
     tried: tuple[Tried, ...]
-    best: Tried | None
-    gain: float
-    configs: Mapping[str, ModelConfig]
+    left_alone: tuple[str, ...] = ()
+    best: Tried | None = None
+    turns: tuple[tuple[Score, Score], ...] = ()
+    gains: tuple[float, ...] = ()
+    configs: Mapping[str, ModelConfig] = field(default_factory=dict)
+
+    @property
+    def gain(self) -> float:
+        """The middle one of the turns'; 1 without a best point."""
+        return statistics.median(self.gains) if self.gains else 1.0
 
 
 def tune(options: TuneOptions, say: Callable[[str], None], progress: Progress) -> Tuned:
-    """Search; nothing is written but the journal. EngineError when the models cannot be served or measured as the profile has them."""
+    """Search; nothing is written but the journal. EngineError when the models cannot be served or measured as the profile has them,
+    ConfigError for precisions that none of them takes."""
     repository = options.repository
     models = in_order(repository, all_needed(repository, options.target))
     configs = {name: profile_config(repository.model(name), options.profile) for name in models}
-    tuned = {name: config for name, config in configs.items() if not config.HasField("ensemble_scheduling")}
-    knobs = {
-        name: knobs_for(config, options.cores, least_batch=_least(configs, name), precisions=options.precisions)
-        for name, config in tuned.items()
-    }
-    count = sum(len(own) for own in knobs.values())
-    say(f"{options.target}: {count} knobs of {', '.join(tuned)}; {options.trials} points of {options.runs} runs")
-    with Engine(EngineOptions(repository, profile=options.profile, http_port=0, grpc_port=0, metrics_port=0)) as engine:
+    requests = requests_for(configs[options.target], options.photos)
+    served = EngineOptions(repository, profile=options.profile, http_port=0, grpc_port=0, metrics_port=0, cache_bytes=CACHE_BYTES)
+    with Engine(served) as engine:
         assert engine.pid is not None
-        bench = Bench(
-            ControlApi(engine.http_url, engine.control_headers),
-            engine.grpc_url.removeprefix("grpc://"),
-            engine.pid,
-            options.target,
-            tuned,
-            knobs,
-            requests_for(configs[options.target], options.photos),
-            options.load,
-            options.runs,
-        )
+        url, control = engine.grpc_url.removeprefix("grpc://"), ControlApi(engine.http_url, engine.control_headers)
+        others = {folder.name for folder in repository.models()} & control.ready() - set(models)
+        for name in reversed(in_order(repository, others)):
+            control.unload(name)  # its memory would count, and each load of a model below it would load it anew
+        knobs = _knobs(options, configs, reached(url, engine.metrics_url, options.target, requests))
+        tuned = {name: configs[name] for name in knobs}
+        left = tuple(name for name, config in configs.items() if name not in knobs and not config.HasField("ensemble_scheduling"))
+        for name in left:
+            say(f"{name} was not asked: it stays as it is (photos that reach it: --photos)")
+        count = sum(len(each) for each in knobs.values())
+        say(f"{options.target}: {count} knobs of {', '.join(tuned)}; {options.trials} points of {options.runs} runs")
+        bench = Bench(control, url, engine.pid, options.target, tuned, knobs, requests, options.load, options.runs)
         with bench.kept():
-            journal = repository.root / FOLDER / JOURNAL
-            profile, tried = search(bench.score, knobs, options.goal, options.trials, journal, _study(options, knobs), progress)
-            winner = best(tried, profile, options.goal)
-            if winner is None:
-                return Tuned(profile, tuple(tried), None, 1.0, {})
-            say("comparing the best point with the profile, in turns")
-            gain = options.goal.gain(*bench.compare(winner.point))
-            return Tuned(profile, tuple(tried), winner, gain, bench.configured(winner.point))
+            journal, name = repository.root / FOLDER / JOURNAL, study_name(options, tuned, knobs)
+            profile, tried = search(bench.score, knobs, options.goal, options.trials, journal, name, progress)
+            return _confirmed(bench, options.goal, Tuned(profile, tuple(tried), left), say)
+
+
+def _knobs(options: TuneOptions, configs: Mapping[str, ModelConfig], own: Mapping[str, bool]) -> dict[str, list[Knob]]:
+    """Of every model that is reached and no ensemble; `own` are those reached, and whether batches are made by us there."""
+    found = {}
+    for name, config in configs.items():
+        if name in own and not config.HasField("ensemble_scheduling"):
+            least = least_batch(configs, name)
+            found[name] = knobs_for(config, options.cores, native=not own[name], least_batch=least, precisions=options.precisions)
+    if options.precisions and not any(knob.name == "precision" for each in found.values() for knob in each):
+        raise ConfigError(
+            f"no model of {options.target} can change its precision with the profile {options.profile}; leave out --precision"
+        )
+    return found
+
+
+def _confirmed(bench: Bench, goal: Goal, found: Tuned, say: Callable[[str], None]) -> Tuned:
+    """The same, with the best of the points that are better than the profile once more."""
+    for candidate in ranked(found.tried, found.profile, goal)[:FINALISTS]:
+        say("comparing the best point with the profile, in turns")
+        turns = bench.compare(candidate.point)
+        gains = tuple(goal.gain(one, other) for one, other in turns)
+        ours, theirs = (median_of(side) for side in zip(*turns, strict=True))
+        if goal.kept(ours, theirs) and (min(gains) > 1 or not goal.kept(theirs, theirs)):
+            return replace(found, best=candidate, turns=tuple(turns), gains=gains, configs=bench.configured(candidate.point))
+        say(f"it was {min(gains):.2f} to {max(gains):.2f} times as good, p95 {ours.p95_ms:.0f} ms: not better for certain")
+    return found
 
 
 def write_tuned(options: TuneOptions, tuned: Tuned, title: str) -> list[Path]:
@@ -111,28 +145,3 @@ def write_tuned(options: TuneOptions, tuned: Tuned, title: str) -> list[Path]:
         file.write_text(f"# {title}\n{render_config(config)}", encoding="utf-8")
         files.append(file)
     return files
-
-
-def _least(configs: Mapping[str, ModelConfig], name: str) -> int:
-    """The largest batch that an ensemble over a model takes: Triton wants the model to take it too."""
-    above = [config.max_batch_size for config in configs.values() if name in {step.model_name for step in config.ensemble_scheduling.step}]
-    return max(above, default=1)
-
-
-def _study(options: TuneOptions, knobs: Mapping[str, Sequence[Knob]]) -> str:
-    """Points are comparable with those of an earlier search only where all of this is the same."""
-    facts = {
-        "target": options.target,
-        "profile": options.profile,
-        "goal": [options.goal.objective, options.goal.p95_ms],
-        "load": [options.load.in_flight, options.load.seconds, options.runs],
-        "knobs": {f"{model}.{knob.name}": list(knob.values) for model, own in knobs.items() for knob in own},
-        "weights": [_stamp(options.repository, model) for model in knobs],
-    }
-    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
-    return f"{options.target}-{options.profile}-{digest}"
-
-
-def _stamp(repository: Repository, model: str) -> list[int]:
-    graph = repository.model(model) / "1" / "model.onnx"
-    return [graph.stat().st_size, graph.stat().st_mtime_ns] if graph.is_file() else []

@@ -112,7 +112,8 @@ def opened(monkeypatch, tmp_path):
     class Granted(onnxruntime.InferenceSession):
         def __init__(self, path, options, providers):
             folder = Path(providers[0][1]["trt_engine_cache_path"])
-            for part in (folder / "part_0_sm86.engine", folder / "part_1_sm86.engine"):
+            prefix = providers[0][1].get("trt_engine_cache_prefix", "part")
+            for part in (folder / f"{prefix}_0_sm86.engine", folder / f"{prefix}_1_sm86.engine"):
                 if not part.exists():
                     part.write_bytes(b"whole")
                     built.append(part.name)
@@ -148,6 +149,13 @@ def test_a_damaged_engine_is_built_anew(graph, opened, tmp_path, caplog):
     session.open_session(tensorrt(graph)).close()
     assert len(opened) == 4
     assert f"the compiled engine {engines[0]} cannot be read; it is removed and built anew" in caplog.text
+
+
+def test_each_static_batch_has_engines_of_its_own(graph, opened):
+    """TensorRT tells engines by their graphs, and these differ in nothing but the batch."""
+    static = replace(tensorrt(graph), max_batch_size=4, parameters=Parameters({"static_batches": "1,4"}))
+    session.open_session(static).close()
+    assert sorted(opened) == ["batch1_0_sm86.engine", "batch1_1_sm86.engine", "batch4_0_sm86.engine", "batch4_1_sm86.engine"]
 
 
 def test_another_failure_leaves_the_engines_alone(graph, opened, tmp_path, monkeypatch):

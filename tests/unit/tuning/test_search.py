@@ -6,7 +6,7 @@ from triptych_server.errors import ConfigError, EngineError
 from triptych_server.tuning.goal import Goal
 from triptych_server.tuning.knobs import Knob
 from triptych_server.tuning.load import summary
-from triptych_server.tuning.search import Tried, best, pareto, search
+from triptych_server.tuning.search import Tried, pareto, ranked, search
 from triptych_server.tuning.trial import PROFILE, Score
 
 KNOBS = {"net": [Knob("threads", (1, 2, 4, 8), lambda config, value: None), Knob("delay", (0, 100, 1000), lambda config, value: None)]}
@@ -38,9 +38,9 @@ def test_the_best_point_under_the_limit_is_found(tmp_path):
     profile, tried = run(tmp_path, goal)
     assert profile == scored(PROFILE)
     assert len(tried) == 24
-    winner = best(tried, profile, goal)
+    winner = ranked(tried, profile, goal)[0]
     assert winner.point == {"net.threads": 8, "net.delay": 0}
-    assert goal.gain([winner.score] * 3, [profile] * 3) == 4
+    assert goal.gain(winner.score, profile) == 4
 
 
 def test_a_point_that_cannot_be_loaded_is_told_and_passed_over(tmp_path):
@@ -65,17 +65,30 @@ def test_a_search_that_was_cut_short_goes_on(tmp_path):
     _, tried = run(tmp_path, Goal(), 10, seen=seen)
     assert seen == [5, 6, 7, 8, 9, 10]  # the profile and four points were there
     assert len(tried) == 10
+    assert [each.point for each in tried[4:8]] != [each.point for each in tried[:4]]  # the optimiser did not begin anew
 
 
 def test_nothing_under_the_limits_is_no_winner(tmp_path):
     profile, tried = run(tmp_path, Goal("latency", p95_ms=1), 5)
-    assert best(tried, profile, Goal("latency", p95_ms=1)) is None
+    assert ranked(tried, profile, Goal("latency", p95_ms=1)) == []
 
 
 def test_saving_memory_must_keep_most_of_the_throughput():
     goal, profile = Goal("memory"), Score(100, 10, 50, 0.0, 500)
     slow, good = Tried({"a": 1}, Score(80, 10, 50, 0.0, 100)), Tried({"a": 2}, Score(95, 10, 50, 0.0, 300))
-    assert best([slow, good], profile, goal) == good
+    assert ranked([slow, good], profile, goal) == [good]
+
+
+def test_where_the_profile_breaks_the_limit_a_slower_point_that_keeps_it_will_do():
+    slower = Tried({"a": 1}, Score(90, 10, 40, 0.0, 500))
+    assert ranked([slower], Score(100, 10, 50, 0.0, 500), Goal("throughput", p95_ms=45)) == [slower]
+    assert ranked([slower], Score(100, 10, 50, 0.0, 500), Goal("throughput", p95_ms=55)) == []
+
+
+def test_a_point_that_was_tried_twice_is_compared_once_and_none_that_lost():
+    goal, profile = Goal(), Score(100, 10, 50, 0.0, 500)
+    once, again, lost = (Tried({"a": a}, Score(rate, 10, 50, 0.0, 500)) for a, rate in ((1, 120), (1, 110), (2, 99)))
+    assert ranked([again, lost, once], profile, goal) == [once]
 
 
 def test_the_front_holds_what_no_other_beats():
