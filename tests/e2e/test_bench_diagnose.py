@@ -17,24 +17,22 @@ TRIPTYCH = str(Path(sys.executable).with_name("triptych"))
 STEPS = ["face_preprocess"] * 2 + ["face_detection"] * 4 + ["face_recognition"] * 4 + ["faces"] * 3
 
 
-@pytest.fixture(scope="module")
-def repository(tmp_path_factory):
-    """The demo's models, all of them."""
-    repository = CHECKOUT.copy_to(tmp_path_factory.mktemp("diagnose") / "repository")
-    use_any(CHECKOUT.demo_weights, repository)
-    use_any(CHECKOUT.demo_faces, repository)
-    return repository
+@pytest.fixture
+def served_only(tmp_path):
+    """A repository with nothing but what one of the demo's models serves: a server loads all that it finds."""
+
+    def made(weights):
+        repository = CHECKOUT.copy_to(tmp_path / "repository")
+        use_any(weights, repository)
+        return repository
+
+    return made
 
 
-@pytest.fixture(scope="module")
-def server(repository, tmp_path_factory):
-    with Engine(options(repository, tmp_path_factory.mktemp("engine"), profile="openvino", client_shared_memory=True)) as engine:
-        yield engine
-
-
-@pytest.fixture(scope="module")
-def photos(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("photos")
+@pytest.fixture
+def photos(tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
     for index in range(4):
         (folder / f"{index}.jpg").write_bytes(encode(picture(400 + index, 300), "jpeg"))
     return folder
@@ -47,8 +45,10 @@ def diagnose(repository, *more):
     return done.stdout
 
 
-def test_every_step_of_a_running_server_is_measured(repository, server, photos):
-    found = json.loads(diagnose(repository, "faces", "--url", server.grpc_url, "--photos", str(photos), "--json"))
+def test_every_step_of_a_running_server_is_measured(served_only, photos, tmp_path):
+    repository = served_only(CHECKOUT.demo_faces)
+    with Engine(options(repository, tmp_path, profile="openvino", client_shared_memory=True)) as engine:
+        found = json.loads(diagnose(repository, "faces", "--url", engine.grpc_url, "--photos", str(photos), "--json"))
     assert [rung["part"] for rung in found["ladder"]] == STEPS
     assert all(rung["rate"] > 0 and rung["lone_ms"] > 0 for rung in found["ladder"])
     assert found["reached"] > 0
@@ -59,14 +59,14 @@ def test_every_step_of_a_running_server_is_measured(repository, server, photos):
     assert not list(SHM.glob("*diagnose"))
 
 
-def test_it_starts_a_server_of_its_own_and_says_what_it_saw(repository):
-    said = diagnose(repository, "search_text")
+def test_it_starts_a_server_of_its_own_and_says_what_it_saw(served_only):
+    said = diagnose(served_only(CHECKOUT.demo_weights), "search_text")
     assert said.index("clip_tokenize") < said.index("the runtime alone, batches of 16") < said.index("the limit: its parts alone")
     assert "A request takes" in said
 
 
-def test_a_target_that_is_none_is_refused(repository):
-    command = [TRIPTYCH, "bench", "diagnose", "search_images", "--repository", str(repository.root)]
+def test_a_target_that_is_none_is_refused():
+    command = [TRIPTYCH, "bench", "diagnose", "search_images", "--repository", str(CHECKOUT.root)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1
     assert "there is no model 'search_images'" in done.stderr
