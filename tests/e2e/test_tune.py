@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -18,12 +19,17 @@ from triptych_server.configs.profiles import tuned_files
 from triptych_server.configs.read import profile_config
 from triptych_server.engine import Engine
 from triptych_server.models.any_folder import use_any
+from triptych_server.repository_lock import FOLDER
+from triptych_server.tuning.knobs import knobs_for
 from triptych_server.tuning.load import Load
+from triptych_server.tuning.search import search
+from triptych_server.tuning.study import study_name
 from triptych_server.tuning.trial import Score
-from triptych_server.tuning.tune import Tuned, TuneOptions, tune, write_tuned
+from triptych_server.tuning.tune import JOURNAL, Tuned, TuneOptions, write_tuned
 
 TRIPTYCH = str(Path(sys.executable).with_name("triptych"))
 SCORE = Score(1.0, 1.0, 1.0, 0.0, 1.0)
+"""Of a profile that is slower than any point can be."""
 
 
 @pytest.fixture(scope="module")
@@ -36,31 +42,37 @@ def repository(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def wanted(repository):
-    """What both searches want."""
+    """What is searched, as the command's options say it."""
     cores = len(os.sched_getaffinity(0))
-    return TuneOptions(repository, "search_image", "openvino", load=Load(4, 0.5), trials=1, runs=1, name="mine", cores=cores)
+    return TuneOptions(repository, "search_image", "openvino", load=Load(4, 0.5), trials=2, runs=1, name="mine", cores=cores)
 
 
-def test_the_command_tries_a_point_and_remembers_it(repository, wanted):
+def remember_one_point(wanted, configs):
+    """As an earlier run leaves it that was interrupted: the profile's score, and a point that is slower."""
+    knobs = {name: knobs_for(config, wanted.cores, least_batch=16) for name, config in configs.items()}
+    scores = iter([SCORE, replace(SCORE, throughput=0.5)])
+    journal = wanted.repository.root / FOLDER / JOURNAL
+    search(lambda point: next(scores), knobs, wanted.goal, 1, journal, study_name(wanted, configs, knobs), lambda number, tried: None)
+
+
+def test_the_command_goes_on_where_an_earlier_one_stopped(repository, wanted):
+    remember_one_point(wanted, {name: profile_config(repository.model(name), "openvino") for name in ("clip_preprocess", "clip_visual")})
     command = [TRIPTYCH, "tune", "search_image", "--profile", "openvino", "--runs", "1", "--seconds", "0.5", "--in-flight", "4"]
-    command += ["--name", "mine", "--trials", "1", "--repository", str(repository.root)]
+    command += ["--name", "mine", "--trials", "2", "--repository", str(repository.root)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stderr
-    assert "\n1: " in done.stderr and "\n2: " not in done.stderr
-    report = json.loads((repository.root / ".triptych" / "tuning" / "mine.json").read_text())
-    assert len(report["points"]) == 1
-    assert report["score_of_profile"]["throughput"] > 0
-    assert (repository.root / ".triptych" / "tuning" / "mine.png").read_bytes().startswith(b"\x89PNG")
+    assert re.findall(r"^\d+: ", done.stderr, re.MULTILINE) == ["2: "]
+    assert "comparing the best point with the profile" in done.stderr  # better than the score that is remembered, at least
+    report = json.loads((repository.root / FOLDER / "tuning" / "mine.json").read_text())
+    assert report["score_of_profile"]["throughput"] == SCORE.throughput
+    remembered, new = report["points"]
+    assert remembered["score"]["throughput"] == 0.5 < new["score"]["throughput"]
+    assert report["knobs"] == sorted(new["point"])
+    assert (repository.root / FOLDER / "tuning" / "mine.png").read_bytes().startswith(b"\x89PNG")
     written = "written to" in done.stdout
     assert written or "nothing was written" in done.stdout
     assert bool(tuned_files(repository)) is written
-
-    numbers = []
-    found = tune(replace(wanted, trials=2), lambda sentence: None, lambda number, tried: numbers.append(number))
-    assert numbers == [2]  # it went on where the command had stopped
-    assert found.profile.throughput == report["score_of_profile"]["throughput"]
-    assert {name.partition(".")[0] for name in found.tried[1].point} == {"clip_preprocess", "clip_visual"}
-    assert all(turn > 1 for turn in found.gains)
+    assert all(gain > 1 for gain in report["gains"])
 
 
 def test_what_was_found_is_served_by_its_name(repository, wanted, tmp_path):

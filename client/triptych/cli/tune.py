@@ -60,7 +60,11 @@ def tune(
             tuple(precision or ()),
             own_photos(photos) if photos else (),
         )
-        found = search(options, _say, _progress)
+        try:
+            found = search(options, _say, _progress)
+        except KeyboardInterrupt:
+            _say("interrupted; every point that was measured is kept: the same command goes on from there")
+            raise
         report = _report(options, found)
         if found.best is None:
             typer.echo(f"no point is better than the profile {profile} under these limits for certain; nothing was written ({report})")

@@ -31,36 +31,30 @@ class Tried:
 def search(
     score: Scorer, knobs: Mapping[str, Sequence[Knob]], goal: Goal, trials: int, journal: Path, name: str, progress: Progress
 ) -> tuple[Score, list[Tried]]:
-    """Score the profile, then points until there are `trials` under `name` in the journal, those of earlier runs included. Returns the
-    profile's score and every point. EngineError when the profile itself cannot be scored."""
+    """Score the profile, then points until there are `trials` under `name` in the journal, those of earlier runs included, whatever their
+    goal was. Returns the profile's score and every point. EngineError when the profile itself cannot be scored."""
     optuna = _optuna()
     journal.parent.mkdir(parents=True, exist_ok=True)
-    backend = optuna.storages.journal.JournalFileBackend(str(journal))
-    storage = optuna.storages.JournalStorage(backend)
-    study = optuna.create_study(storage=storage, study_name=name, direction="maximize", load_if_exists=True)
-    if _PROFILE_SCORE not in study.user_attrs:
-        study.set_user_attr(_PROFILE_SCORE, asdict(score(PROFILE)))
-    profile = Score(**study.user_attrs[_PROFILE_SCORE])
-    tried = [_tried(trial) for trial in study.get_trials(deepcopy=False) if trial.state.is_finished()]
+    storage = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(journal)))
+    remembered = optuna.create_study(storage=storage, study_name=name, load_if_exists=True)
+    if _PROFILE_SCORE not in remembered.user_attrs:
+        remembered.set_user_attr(_PROFILE_SCORE, asdict(score(PROFILE)))
+    profile = Score(**remembered.user_attrs[_PROFILE_SCORE])
+    tried = [_tried(trial) for trial in remembered.get_trials(deepcopy=False)]
     # Begun anew with the same seed, it would propose the points again that it began with.
-    study.sampler = optuna.samplers.TPESampler(seed=_SEED + len(tried), n_startup_trials=_FIRST_RANDOM, multivariate=True)
+    sampler = optuna.samplers.TPESampler(seed=_SEED + len(tried), n_startup_trials=_FIRST_RANDOM, multivariate=True)
+    study = optuna.create_study(direction="maximize", sampler=sampler)
+    for each in tried:
+        study.add_trial(_learnt(optuna, each, knobs, goal, profile))
     for number in range(len(tried), trials):
         trial = study.ask()
         point = {f"{model}.{knob.name}": _proposed(trial, model, knob) for model, own in knobs.items() for knob in own}
-        trial.set_user_attr("point", json.dumps(point))
-        try:
-            found = score(point)
-        except EngineError as error:
-            trial.set_user_attr("reason", str(error))
-            study.tell(trial, state=optuna.trial.TrialState.PRUNED)
-            tried.append(Tried(point, None, str(error)))
-        else:
-            trial.set_user_attr("score", asdict(found))
-            for limit, violation in goal.violations(found, profile).items():
-                trial.set_constraint(limit, violation)
-            study.tell(trial, goal.value(found))
-            tried.append(Tried(point, found))
-        progress(number + 1, tried[-1])
+        found = _scored_point(score, point)
+        study.tell(trial, state=optuna.trial.TrialState.FAIL)  # passed over: it learns from the next line, which has the limits too
+        study.add_trial(_learnt(optuna, found, knobs, goal, profile))
+        remembered.add_trial(_remembered(optuna, found))
+        tried.append(found)
+        progress(number + 1, found)
     return profile, tried
 
 
@@ -90,10 +84,33 @@ def _scored(tried: Tried) -> Score:
     return tried.score
 
 
+def _scored_point(score: Scorer, point: Point) -> Tried:
+    try:
+        return Tried(point, score(point))
+    except EngineError as error:
+        return Tried(point, None, str(error))
+
+
+def _learnt(optuna: Any, tried: Tried, knobs: Mapping[str, Sequence[Knob]], goal: Goal, profile: Score) -> Any:
+    """What the optimiser shall know of a point: its value and its limits, by this goal."""
+    named = {f"{model}.{knob.name}": knob.values for model, own in knobs.items() for knob in own}
+    places = {name: named[name].index(value) for name, value in tried.point.items()}
+    spaces = {name: optuna.distributions.IntDistribution(0, len(named[name]) - 1) for name in places}
+    if tried.score is None:
+        return optuna.trial.create_trial(state=optuna.trial.TrialState.PRUNED, params=places, distributions=spaces)
+    limits = goal.violations(tried.score, profile)
+    return optuna.trial.create_trial(params=places, distributions=spaces, value=goal.value(tried.score), constraints=limits)
+
+
+def _remembered(optuna: Any, tried: Tried) -> Any:
+    """A point as the journal holds it: what was measured, without a judgement."""
+    facts = {"point": dict(tried.point), "score": asdict(tried.score) if tried.score else None, "reason": tried.reason}
+    return optuna.trial.create_trial(value=0.0, user_attrs=facts)
+
+
 def _tried(trial: Any) -> Tried:
     found = trial.user_attrs
-    score = Score(**found["score"]) if "score" in found else None
-    return Tried(json.loads(found.get("point", "{}")), score, found.get("reason", ""))
+    return Tried(found["point"], Score(**found["score"]) if found["score"] else None, found["reason"])
 
 
 def _proposed(trial: Any, model: str, knob: Knob) -> Any:

@@ -17,12 +17,11 @@ if TYPE_CHECKING:
 
 
 def study_name(options: "TuneOptions", configs: Mapping[str, ModelConfig], knobs: Mapping[str, Sequence[Knob]]) -> str:
-    """Points are comparable with those of an earlier search only where all of this is the same."""
+    """Points are comparable with those of an earlier search only where all of this is the same; the goal need not be."""
     machine, versions = describe_machine(), describe_versions()
     facts = {
         "target": options.target,
         "profile": options.profile,
-        "goal": [options.goal.objective, options.goal.p95_ms],
         "load": [options.load.in_flight, options.load.seconds, options.runs],
         "knobs": {f"{model}.{knob.name}": list(knob.values) for model, own in knobs.items() for knob in own},
         "weights": [_stamp(options.repository, model) for model in knobs],

@@ -1,15 +1,14 @@
-"""One point of the search on a running Triton: load the models that it changes, measure, and in the end load what was there."""
+"""One point of the search on a running Triton: load the models that it changes, and measure."""
 
 import contextlib
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 
 import psutil
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
 from triptych_server.engine.control import ControlApi
-from triptych_server.errors import EngineError
 from triptych_server.tuning.knobs import Knob, Point, turned
 from triptych_server.tuning.load import Inputs, Load, Measurement, measure
 
@@ -31,8 +30,8 @@ class Score:
 
 @dataclass(slots=True)
 class Bench:
-    """A Triton to try points on. `configs` are the profile's, of the models whose `knobs` (by model) may be turned; `target` is the model
-    that is asked, with `requests` under `load`; `url` is host:port of gRPC, `pid` Triton's."""
+    """A Triton to try points on, which nobody else needs. `configs` are the profile's, of the models whose `knobs` (by model) may be
+    turned; `target` is the model that is asked, with `requests` under `load`; `url` is host:port of gRPC, `pid` Triton's."""
 
     control: ControlApi
     url: str
@@ -77,15 +76,6 @@ class Bench:
                 self._loaded.pop(model, None)  # not known, should this fail
                 self.control.load(model, config)
                 self._loaded[model] = config
-
-    @contextlib.contextmanager
-    def kept(self) -> Iterator[None]:
-        """The profile's own configs are loaded again after the block, however it ends."""
-        try:
-            yield
-        finally:
-            with contextlib.suppress(EngineError):  # the server may have ended
-                self.turn(PROFILE)
 
 
 def median_score(runs: Sequence[Measurement], memory: float) -> Score:

@@ -100,10 +100,9 @@ def tune(options: TuneOptions, say: Callable[[str], None], progress: Progress) -
         count = sum(len(each) for each in knobs.values())
         say(f"{options.target}: {count} knobs of {', '.join(tuned)}; {options.trials} points of {options.runs} runs")
         bench = Bench(control, url, engine.pid, options.target, tuned, knobs, requests, options.load, options.runs)
-        with bench.kept():
-            journal, name = repository.root / FOLDER / JOURNAL, study_name(options, tuned, knobs)
-            profile, tried = search(bench.score, knobs, options.goal, options.trials, journal, name, progress)
-            return _confirmed(bench, options.goal, Tuned(profile, tuple(tried), left), say)
+        journal, name = repository.root / FOLDER / JOURNAL, study_name(options, tuned, knobs)
+        profile, tried = search(bench.score, knobs, options.goal, options.trials, journal, name, progress)
+        return _confirmed(bench, options.goal, Tuned(profile, tuple(tried), left), say)
 
 
 def _knobs(options: TuneOptions, configs: Mapping[str, ModelConfig], own: Mapping[str, bool]) -> dict[str, list[Knob]]:

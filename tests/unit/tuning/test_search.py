@@ -68,6 +68,14 @@ def test_a_search_that_was_cut_short_goes_on(tmp_path):
     assert [each.point for each in tried[4:8]] != [each.point for each in tried[:4]]  # the optimiser did not begin anew
 
 
+def test_another_goal_begins_with_the_points_that_are_known(tmp_path):
+    _, tried = run(tmp_path, Goal("throughput", p95_ms=60), 24)
+    seen = []
+    profile, again = run(tmp_path, Goal("memory"), 26, seen=seen)
+    assert seen == [25, 26] and again[:24] == tried
+    assert ranked(again, profile, Goal("throughput", p95_ms=60))[0].point == {"net.threads": 8, "net.delay": 0}
+
+
 def test_nothing_under_the_limits_is_no_winner(tmp_path):
     profile, tried = run(tmp_path, Goal("latency", p95_ms=1), 5)
     assert ranked(tried, profile, Goal("latency", p95_ms=1)) == []
