@@ -71,6 +71,13 @@ class Point:
         """The run of median throughput, for what is shown of one run only."""
         return sorted(self.runs, key=lambda run: run.throughput)[len(self.runs) // 2]
 
+    @property
+    def parts(self) -> Mapping[str, ModelUse]:
+        """What each model counted in the typical run. An ensemble is left out beside its steps: it has no queue and no batch, and
+        Triton counts as its time how long the steps took to take requests over."""
+        models = self.typical.models
+        return {name: use for name, use in models.items() if name != self.model or len(models) == 1}
+
     def values(self, figure: str) -> tuple[float, ...]:
         """One figure of every run in which it was measured."""
         found = (getattr(run, figure) for run in self.runs)

@@ -72,3 +72,10 @@ def test_a_comparison_is_a_page():
 def test_json_is_plain(tmp_path):
     saved = json.loads(report().save(tmp_path).read_text())
     assert saved["points"][0]["runs"][0]["models"]["clip_visual"]["queue_ms"] == 1.5
+
+
+def test_an_ensemble_has_no_row_beside_its_steps_but_a_network_alone_has():
+    point = report().points[0]
+    assert (point.model, set(point.parts)) == ("search_image", {"clip_visual"})
+    alone = replace(point, model="clip_visual", runs=(replace(point.runs[0], models={"clip_visual": point.runs[0].models["clip_visual"]}),))
+    assert set(alone.parts) == {"clip_visual"}
