@@ -37,6 +37,7 @@ def tune(
     """Try configs on a Triton of its own, choose the best under the limits, compare it with the profile, and write it as
     configs/NAME.pbtxt. Ctrl-C keeps what was measured: the same command goes on from there."""
     with server_side():
+        from triptych_server.benchmark.diagnosis.figures import BUSY
         from triptych_server.benchmark.photos import own_photos
         from triptych_server.configs.profiles import profile_names
         from triptych_server.hardware.recommend import AUTO, recommended_profile
@@ -65,6 +66,9 @@ def tune(
         except KeyboardInterrupt:
             _say("interrupted; every point that was measured is kept: the same command goes on from there")
             raise
+        if found.others_share > BUSY:
+            share = f"{found.others_share:.0%}"
+            _say(f"other processes took up to {share} of this machine meanwhile, and figures show it: tune on when it is quiet")
         report = _report(options, found)
         if found.best is None:
             typer.echo(f"no point is better than the profile {profile} under these limits for certain; nothing was written ({report})")
@@ -115,6 +119,7 @@ def _report(options: "TuneOptions", found: "Tuned") -> Path:
         "gains": found.gains,
         "comparison": [{"best": asdict(one), "profile": asdict(other)} for one, other in found.turns],
         "left_alone": found.left_alone,
+        "others_share": found.others_share,
         "knobs": sorted({knob for each in found.tried for knob in each.point}),
         "score_of_profile": asdict(found.profile),
         "best": asdict(found.best) if found.best else None,

@@ -1,15 +1,17 @@
 """Who burns the CPU: a server's process tree -> CPU seconds by role between two moments."""
 
 import contextlib
+import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 import psutil
 
 STUB = "triton_python_backend_stub"
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,15 @@ class CpuClock:
         """What was used between two readings of the same processes."""
         used = {role: spent - self.seconds.get(role, 0.0) for role, spent in later.seconds.items()}
         return CpuUse(used, later.moment - self.moment, later.idle - self.idle)
+
+
+def others_share_of(pid: int, work: Callable[[], Result]) -> tuple[Result, float]:
+    """Do some work with a server: what came of it, and the share of all cores' time that neither the server nor this process took."""
+    before, own = CpuClock.read({"server": pid}), time.process_time()
+    done = work()
+    use = before.until(CpuClock.read({"server": pid}))
+    whole = CpuUse({**use.seconds, "own": time.process_time() - own}, use.wall, use.idle)
+    return done, whole.others_share(len(os.sched_getaffinity(0)))
 
 
 def _add(seconds: dict[str, float], role: str, process: psutil.Process) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 import psutil
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
+from triptych_server.benchmark.cpu import others_share_of
 from triptych_server.engine.control import ControlApi
 from triptych_server.tuning.knobs import Knob, Point, turned
 from triptych_server.tuning.load import Inputs, Load, Measurement, measure
@@ -31,7 +32,8 @@ class Score:
 @dataclass(slots=True)
 class Bench:
     """A Triton to try points on, which nobody else needs. `configs` are the profile's, of the models whose `knobs` (by model) may be
-    turned; `target` is the model that is asked, with `requests` under `load`; `url` is host:port of gRPC, `pid` Triton's."""
+    turned; `target` is the model that is asked, with `requests` under `load`; `url` is host:port of gRPC, `pid` Triton's.
+    `others_share`: what processes that have nothing to do with it took of the machine, in the worst run."""
 
     control: ControlApi
     url: str
@@ -42,6 +44,7 @@ class Bench:
     requests: Sequence[Inputs]
     load: Load
     runs: int = 3
+    others_share: float = field(default=0.0, init=False)
     _loaded: dict[str, ModelConfig] = field(default_factory=dict, init=False)
     _sent: int = field(default=0, init=False)
 
@@ -61,8 +64,10 @@ class Bench:
 
     def _run(self) -> Measurement:
         """Go on with the inputs where the last run ended: a text that comes again soon would be answered from Triton's cache."""
-        found = measure(self.url, self.target, self.requests, self.load, first=self._sent)
+        begin = self._sent
+        found, others = others_share_of(self.pid, lambda: measure(self.url, self.target, self.requests, self.load, first=begin))
         self._sent += found.sent
+        self.others_share = max(self.others_share, others)
         return found
 
     def compare(self, point: Point) -> list[tuple[Score, Score]]:

@@ -62,7 +62,7 @@ class Tuned:
     """The profile's score, every point, and the best one: it keeps the limits, and beats the profile in every turn of a last comparison
     unless that breaks them (None: no point does). `turns` are the scores of that comparison, the point's and the profile's; `gains` how
     many times better each turn was; `configs` those at the point, of every model that has knobs. `left_alone`: models that the load did
-    not reach."""
+    not reach. `others_share`: of all cores' time, what unrelated processes took in the worst run."""
 
     profile: Score
     tried: tuple[Tried, ...]
@@ -71,6 +71,7 @@ class Tuned:
     turns: tuple[tuple[Score, Score], ...] = ()
     gains: tuple[float, ...] = ()
     configs: Mapping[str, ModelConfig] = field(default_factory=dict)
+    others_share: float = 0.0
 
     @property
     def gain(self) -> float:
@@ -102,7 +103,8 @@ def tune(options: TuneOptions, say: Callable[[str], None], progress: Progress) -
         bench = Bench(control, url, engine.pid, options.target, tuned, knobs, requests, options.load, options.runs)
         journal, name = repository.root / FOLDER / JOURNAL, study_name(options, tuned, knobs)
         profile, tried = search(bench.score, knobs, options.goal, options.trials, journal, name, progress)
-        return _confirmed(bench, options.goal, Tuned(profile, tuple(tried), left), say)
+        found = _confirmed(bench, options.goal, Tuned(profile, tuple(tried), left), say)
+        return replace(found, others_share=bench.others_share)
 
 
 def _knobs(options: TuneOptions, configs: Mapping[str, ModelConfig], own: Mapping[str, bool]) -> dict[str, list[Knob]]:

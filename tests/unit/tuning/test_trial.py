@@ -16,7 +16,9 @@ TEXTS = [["one"], ["two"], ["three"]]
 
 @pytest.fixture
 def bench(monkeypatch):
+    shares = iter([0.02, 0.3, *[0.01] * 100])
     monkeypatch.setattr(trial, "memory_mib", lambda pid: 100.0)
+    monkeypatch.setattr(trial, "others_share_of", lambda pid, work: (work(), next(shares)))
     return Bench(None, "127.0.0.1:1", 1, "search_text", {}, {}, TEXTS, Load(2, 1.0), runs=3)
 
 
@@ -32,6 +34,7 @@ def test_every_run_goes_on_with_the_texts_where_the_last_ended(bench, monkeypatc
     assert bench.score({}).throughput == 20.0
     assert len(bench.compare({})) == 3  # as many turns as runs, two sides of three runs each
     assert firsts == [500 * number for number in range(3 + 18)]
+    assert bench.others_share == 0.3  # the worst
 
 
 def test_the_middle_of_scores_is_of_each_figure():
