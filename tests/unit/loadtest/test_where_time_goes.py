@@ -12,7 +12,7 @@ from loadtest.loads import LoadRun
 from loadtest.preprocess_cost import mean_difference
 from loadtest.rows import breakdown
 from loadtest.services import precision_of
-from triptych_server.benchmark.cpu import CpuClock, CpuUse, stub_model
+from triptych_server.benchmark.cpu import CpuClock, CpuUse, others_share_of, stub_model
 from triptych_server.benchmark.limits import Limits
 from triptych_server.benchmark.machine import has_amx
 from triptych_server.benchmark.queue_stats import QueueCounts, parse_counts
@@ -131,3 +131,9 @@ def test_only_amx_with_bf16_counts_as_amx():
 def test_differences_are_not_lost_in_unsigned_arithmetic():
     black, white = (lambda _, value=value: np.full((2, 2, 3), value, np.uint8) for value in (0, 255))
     assert mean_difference(black, white, [b""]) == mean_difference(white, black, [b""]) == 255.0
+
+
+def test_what_others_took_is_told_with_what_was_done():
+    done, share = others_share_of(os.getpid(), lambda: sum(range(1000)))
+    assert done == 499_500
+    assert 0 <= share <= 1
