@@ -64,12 +64,24 @@ class CpuClock:
 
 
 def others_share_of(pid: int, work: Callable[[], Result]) -> tuple[Result, float]:
-    """Do some work with a server: what came of it, and the share of all cores' time that neither the server nor this process took."""
-    before, own = CpuClock.read({"server": pid}), time.process_time()
+    """Do some work with a server: what came of it, and the share of all cores' time that neither the server nor this process took.
+    Counted by process, for those of a model that was just loaded anew may still be ending."""
+    before, system, moment = _by_process(pid), psutil.cpu_times(), time.perf_counter()
     done = work()
-    use = before.until(CpuClock.read({"server": pid}))
-    whole = CpuUse({**use.seconds, "own": time.process_time() - own}, use.wall, use.idle)
-    return done, whole.others_share(len(os.sched_getaffinity(0)))
+    after, later, wall = _by_process(pid), psutil.cpu_times(), time.perf_counter() - moment
+    used = sum(seconds - before.get(each, 0.0) for each, seconds in after.items())
+    use = CpuUse({"these": used}, wall, later.idle + later.iowait - system.idle - system.iowait)
+    return done, use.others_share(len(os.sched_getaffinity(0)))
+
+
+def _by_process(pid: int) -> dict[int, float]:
+    """CPU seconds so far of this process, and of a server's and its children."""
+    found, root = dict[int, float](), psutil.Process(pid)
+    for each in (psutil.Process(), root, *root.children(recursive=True)):
+        with contextlib.suppress(psutil.NoSuchProcess):  # it ended meanwhile
+            times = each.cpu_times()
+            found[each.pid] = times.user + times.system
+    return found
 
 
 def _add(seconds: dict[str, float], role: str, process: psutil.Process) -> None:
