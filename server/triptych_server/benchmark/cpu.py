@@ -28,7 +28,7 @@ class CpuUse:
 
     def others_share(self, cores: int) -> float:
         """The part of all cores' time that processes other than these took, 0 to 1; it ought to be near 0."""
-        return max(0.0, 1 - (sum(self.seconds.values()) + self.idle) / (cores * self.wall))
+        return min(1.0, max(0.0, 1 - (sum(self.seconds.values()) + self.idle) / (cores * self.wall)))
 
     def per_request_ms(self, requests_per_second: float) -> dict[str, float]:
         """CPU milliseconds that each role spent on one request."""
