@@ -47,7 +47,7 @@ def run_load(task: Task, service: Service, photos: Photos, concurrency: int, war
     limit.start()
     try:
         assert client.stdout is not None
-        roots = {"tritonserver" if is_triton else "plain service": service.pid, CLIENT: client.pid}
+        roots = {**service.processes, CLIENT: client.pid}
         if client.stdout.readline().strip() != STARTED:
             raise RuntimeError(f"a request to {service.url} failed while warming up; the reason stands above")
         stats, clock = TritonStats.read(service.url, metrics_url) if is_triton else None, CpuClock.read(roots)

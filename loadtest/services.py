@@ -6,10 +6,11 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from loadtest.baselines.plain_service import THREADS
 from loadtest.connections import GATEWAY_CLIP
@@ -26,6 +27,12 @@ class Service:
 
     url: str
     pid: int
+    role: ClassVar[str] = "plain service"
+
+    @property
+    def processes(self) -> Mapping[str, int]:
+        """Process ids by role: all that works for an answer, so that nobody takes it for somebody else's doing."""
+        return {self.role: self.pid}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +41,7 @@ class TritonService(Service):
 
     repository: Repository
     metrics_url: str
+    role: ClassVar[str] = "tritonserver"
 
     def graph(self, network: str) -> Path:
         """The served graph."""
@@ -42,6 +50,18 @@ class TritonService(Service):
     def precision(self, network: str) -> str:
         """What the network runs in, by its own word."""
         return precision_of(network, _fetch(self.metrics_url, 10))
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayService(Service):
+    """The gateway, and the Triton that it asks."""
+
+    triton: TritonService
+    role: ClassVar[str] = "gateway"
+
+    @property
+    def processes(self) -> Mapping[str, int]:
+        return {self.role: self.pid, **self.triton.processes}
 
 
 @contextmanager
@@ -86,7 +106,7 @@ def plain_service(*, clip: Path | None = None, faces: Path | None = None, thread
 
 
 @contextmanager
-def gateway(triton: TritonService) -> Iterator[Service]:
+def gateway(triton: TritonService) -> Iterator[GatewayService]:
     """Start the gateway in front of a Triton, and wait until it is ready."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
@@ -95,7 +115,7 @@ def gateway(triton: TritonService) -> Iterator[Service]:
     process = subprocess.Popen(command, cwd=ROOT, env=python_environment())
     try:
         _fetch(f"{url}/ping", 120, process)
-        yield Service(url, process.pid)
+        yield GatewayService(url, process.pid, triton)
     finally:
         process.terminate()
         process.wait(30)

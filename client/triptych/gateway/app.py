@@ -30,9 +30,9 @@ from triptych.page.routes import library_error, mounted
 from triptych.page.settings import PageSettings
 
 ROUTES = (
+    Route("/predict", predict, methods=["POST"]),  # first: they are tried in turn
     Route("/", pages.greeting),
     Route("/ping", pages.ping),
-    Route("/predict", predict, methods=["POST"]),
     Route("/v1/embeddings", openai.embeddings, methods=["POST"]),
     Route("/v1/models", openai.models),
     Route("/v1/models/{model:path}", openai.model),

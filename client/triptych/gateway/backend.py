@@ -4,7 +4,8 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 
 from triptych import on_demand
 from triptych.async_client import AsyncClient
@@ -14,6 +15,8 @@ from triptych.gateway.served import Served, look, warm
 LOOK_SECONDS = 1.0
 """Between two looks at a Triton; for so long a change of its models may go unseen."""
 LOOK_TIMEOUT = 5.0
+LATE_SECONDS = 5.0
+"""After a Triton is ready again, who was asked before has so long to answer: a process that died with its requests never does."""
 
 _log = logging.getLogger(__name__)
 
@@ -28,7 +31,7 @@ class Backend:
         self.served: Served | None = None
         self.reason = "not asked yet"
         self.lost_at = -math.inf  # by time.monotonic
-        self.replaced = asyncio.Event()  # set when it is ready again; requests from before may have died with a process of it
+        self._patience = set[asyncio.Timeout]()  # of the requests under way
         self._names = names
         self._warm = False
 
@@ -69,6 +72,16 @@ class Backend:
             return False
         return True
 
+    @asynccontextmanager
+    async def patience(self) -> AsyncIterator[asyncio.Timeout]:
+        """For one request: TimeoutError when it was lost and is ready again, since LATE_SECONDS."""
+        async with asyncio.timeout(None) as patience:
+            self._patience.add(patience)
+            try:
+                yield patience
+            finally:
+                self._patience.discard(patience)
+
     def lost(self, reason: str, *, cold: bool = True) -> None:
         """It does not answer; no request goes there until it does again, and is warmed up first where it may be `cold` then."""
         self._warm = self._warm and not cold
@@ -79,8 +92,9 @@ class Backend:
 
     def _found(self, served: Served) -> None:
         if self.served is None:
-            before, self.replaced = self.replaced, asyncio.Event()
-            before.set()
+            for patience in self._patience:
+                if patience.when() is None:
+                    patience.reschedule(asyncio.get_running_loop().time() + LATE_SECONDS)
         if self.served != served:
             _log.info("%s is ready: CLIP %s, faces %s", self.url, *(_shown(served.name(task)) for task in ("clip", "faces")))
         self.served, self.reason = served, ""

@@ -1,8 +1,8 @@
 """The body of a request as it streams in, within its limits; and work that ends when its caller hangs up."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Mapping
-from typing import Any, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Mapping
+from typing import TypeVar
 
 from starlette.types import Receive
 
@@ -35,24 +35,25 @@ async def chunks(headers: Mapping[str, str], receive: Receive, limit: int, secon
             yield chunk
 
 
-async def until_gone(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
+async def until_gone(receive: Receive, work: Awaitable[T]) -> T:
     """The result of `work`, which is cancelled, and Gone raised, when the caller hangs up first. The body has been read."""
-    task, watch = asyncio.create_task(work), asyncio.create_task(_disconnect(receive))
     try:
-        await asyncio.wait((task, watch), return_when=asyncio.FIRST_COMPLETED)
-        if task.done():
-            return task.result()
-        raise Gone(_GONE)
-    finally:
-        watch.cancel()
-        if not task.done():
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        async with asyncio.timeout(None) as heard:
+            watch = asyncio.create_task(_end_with(receive, heard))
+            try:
+                return await work
+            finally:
+                watch.cancel()
+    except TimeoutError:
+        if heard.expired():
+            raise Gone(_GONE) from None
+        raise
 
 
-async def _disconnect(receive: Receive) -> None:
+async def _end_with(receive: Receive, heard: asyncio.Timeout) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
+    heard.reschedule(asyncio.get_running_loop().time())
 
 
 def _too_large(size: int, limit: int) -> TooLarge:

@@ -5,10 +5,10 @@ Where there is no other, the request waits a little for the one that is being he
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from triptych.async_client import AsyncClient
 from triptych.endpoint import Endpoint
@@ -23,8 +23,6 @@ from triptych.tls import TLS
 T = TypeVar("T")
 HEAL_SECONDS = 15.0
 """How long after a Triton was lost its requests wait for it: a model is loaded anew in 2 s, a server with small models in 8."""
-LATE_SECONDS = 5.0
-"""After a Triton is ready again, who was asked before has so long to answer: a process that died with its requests never does."""
 _POLL_SECONDS = 0.1
 
 
@@ -96,7 +94,7 @@ class Fleet:
         """Lengths of the embeddings that the ready backends give that serve `models`."""
         return {served.dim for backend in self.ready if (served := backend.served) is not None and models.are(served)} - {0}
 
-    async def ask(self, models: Models, question: Callable[[AsyncClient], Awaitable[T]]) -> T:
+    async def ask(self, models: Models, question: Callable[[AsyncClient], Coroutine[Any, Any, T]]) -> T:
         """The answer of one of the backends that serve `models`; each is tried once, and once more when it was lost and is ready again.
 
         Raises NotServed, NotReady, or the last backend's own error. Nothing is asked twice but what was lost or turned away. Who cancels it
@@ -109,7 +107,7 @@ class Fleet:
                 raise
         return await self._ask_each(models, question)  # and no oftener: it may be what the process died of
 
-    async def _ask_each(self, models: Models, question: Callable[[AsyncClient], Awaitable[T]]) -> T:
+    async def _ask_each(self, models: Models, question: Callable[[AsyncClient], Coroutine[Any, Any, T]]) -> T:
         tried: set[Backend] = set()
         failure: TriptychError | None = None
         while (backend := self._least_pending(models, tried)) is not None:
@@ -149,22 +147,22 @@ class Fleet:
         return NotServed("CLIP and faces in one request want the model `photo`, which is not served; send two requests")
 
 
-async def _asked(backend: Backend, question: Callable[[AsyncClient], Awaitable[T]]) -> T:
+async def _asked(backend: Backend, question: Callable[[AsyncClient], Coroutine[Any, Any, T]]) -> T:
     """The answer; _Forgotten when the backend was lost and healed meanwhile, and does not answer what it was asked before."""
-    replaced = asyncio.ensure_future(backend.replaced.wait())
-    answer = asyncio.ensure_future(question(backend.client))
+    answer = asyncio.create_task(question(backend.client))
     try:
-        await asyncio.wait({answer, replaced}, return_when=asyncio.FIRST_COMPLETED)
-        if not answer.done():
-            await asyncio.wait({answer}, timeout=LATE_SECONDS)
-        if not answer.done():
-            raise _Forgotten("the server was healed, and has forgotten this request")
-        return answer.result()
-    except asyncio.CancelledError:  # its caller is gone; Triton 2.51 sometimes crashes when a request is broken off, so it ends by itself
-        await asyncio.wait({answer, replaced}, return_when=asyncio.FIRST_COMPLETED)
-        if answer.done() and not answer.cancelled():
-            answer.exception()  # nobody is told
+        async with backend.patience() as patience:
+            try:
+                return await asyncio.shield(answer)
+            except asyncio.CancelledError:  # its caller is gone; Triton 2.51 sometimes crashes when a request is broken off
+                if not (patience.expired() or answer.done()):
+                    await asyncio.wait({answer})
+                raise
+    except TimeoutError:
+        if patience.expired():
+            raise _Forgotten("the server was healed, and has forgotten this request") from None
         raise
     finally:
-        replaced.cancel()
+        if answer.done() and not answer.cancelled():
+            answer.exception()  # nobody else may be told
         answer.cancel()

@@ -7,13 +7,15 @@ from urllib.parse import parse_qs
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from triptych.gateway.refusals import Malformed
+from triptych.gateway.refusals import Malformed, TooLarge
 
 FIELDS = ("entries", "image", "text")
 MAX_FIELDS = 10
 """Of a form, strange ones among them."""
 MOST_ENTRIES = 64 << 10
 """Bytes of the field entries; 64 MiB of JSON would become gigabytes of objects."""
+MOST_ENCODED = 256 << 10
+"""Bytes of a url-encoded form, which is for texts: the longest entries with every byte as %41, which becomes an object each, and a text."""
 _ENTRIES = "the field entries is missing; expected multipart/form-data with entries (JSON), and image (a file) or text"
 
 
@@ -27,12 +29,12 @@ class Form:
 
 
 async def read_form(content_type: str, chunks: AsyncIterator[bytes]) -> Form:
-    """Read and part the whole form; file names and content types of its parts count for nothing. Raises Malformed."""
+    """Read and part the whole form; file names and content types of its parts count for nothing. Raises Malformed, TooLarge."""
     kind, parameters = parse_options_header(content_type)
     if kind == b"multipart/form-data":
         fields = await _multipart(parameters.get(b"boundary", b""), chunks)
     elif kind == b"application/x-www-form-urlencoded":
-        body = b"".join([chunk async for chunk in chunks])
+        body = await _bounded(chunks, MOST_ENCODED)
         try:
             pairs = parse_qs(body, keep_blank_values=True, max_num_fields=MAX_FIELDS)
         except ValueError:
@@ -46,6 +48,15 @@ async def read_form(content_type: str, chunks: AsyncIterator[bytes]) -> Form:
         raise Malformed(f"the field entries has {len(fields['entries']):,} bytes; expected {MOST_ENTRIES:,} at most")
     image, text = fields.get("image"), fields.get("text")
     return Form(_text("entries", fields["entries"]), image, None if text is None or image is not None else _text("text", text))
+
+
+async def _bounded(chunks: AsyncIterator[bytes], limit: int) -> bytes:
+    body = b""
+    async for chunk in chunks:
+        body += chunk
+        if len(body) > limit:
+            raise TooLarge(f"the url-encoded form has over {limit:,} bytes; send a picture as multipart/form-data")
+    return body
 
 
 async def _multipart(boundary: bytes, chunks: AsyncIterator[bytes]) -> dict[str, bytes]:

@@ -1,6 +1,7 @@
 """The header of an encoded picture -> its size as sent, and the way back from upright coordinates to those of the sent pixels."""
 
 import asyncio
+import contextlib
 import io
 from dataclasses import dataclass
 from typing import Self
@@ -13,6 +14,8 @@ from triptych.gateway.png import without_pixels
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 _ORIENTATION = 0x0112
+_JPEG = b"\xff\xd8\xff"
+_SOON = 8 << 10  # bytes: of a made-up header they take 3 ms, of a good one 0.05, and the way to a thread and back 0.25
 _TURNS = {  # EXIF's value: whether x and y change places, x is mirrored, y is mirrored, to get stored pixels from upright ones
     2: (False, True, False),
     3: (False, True, True),
@@ -70,7 +73,10 @@ class Header:
 
 
 async def header_of(data: bytes, max_pixels: int) -> Header:
-    """`Header.read` in a thread, so that nobody else waits for it."""
+    """`Header.read`; in a thread, so that nobody waits for it, unless a JPEG tells all in its first bytes, as a photo server's do."""
+    if data.startswith(_JPEG):
+        with contextlib.suppress(InvalidInput):  # the whole file's error is the one to tell
+            return Header.read(data[:_SOON], max_pixels)
     return await asyncio.to_thread(Header.read, data, max_pixels)
 
 

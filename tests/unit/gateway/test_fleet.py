@@ -169,7 +169,7 @@ async def test_what_kills_a_process_again_is_told():
 
 async def test_what_is_not_answered_by_a_triton_that_was_healed_meanwhile_is_asked_again(monkeypatch):
     """The request waited in a process that died: nobody answers it, and its time limit is far."""
-    monkeypatch.setattr("triptych.gateway.fleet.LATE_SECONDS", 0.1)
+    monkeypatch.setattr("triptych.gateway.backend.LATE_SECONDS", 0.1)
     one = script()
     async with fleet(one) as only:
         one.replies = [Reply(delay=5)]

@@ -21,7 +21,8 @@ from triptych.gateway.answer import vector
 from triptych.gateway.body import chunks, until_gone
 from triptych.gateway.entries import Entries
 from triptych.gateway.form import Form, read_form
-from triptych.gateway.picture import Header
+from triptych.gateway.picture import _SOON as SOON
+from triptych.gateway.picture import Header, header_of
 from triptych.gateway.predict import Predictor
 from triptych.gateway.refusals import Gone, Malformed, Refused, TooLarge, TooSlow
 from triptych.gateway.settings import GatewaySettings
@@ -148,6 +149,32 @@ def test_nobody_waits_while_a_header_is_read(monkeypatch):
     assert asyncio.run(ask()) == {"imageHeight": 20, "imageWidth": 30}
 
 
+@pytest.mark.parametrize(("exif_bytes", "read"), [(0, [SOON]), (2 * SOON, [SOON, None])])
+async def test_the_first_bytes_of_a_jpeg_tell_all_or_the_whole_file_is_read(exif_bytes, read, monkeypatch):
+    exif = Image.Exif()
+    exif[0x010E], exif[0x0112] = "a" * exif_bytes, 6  # a description before the orientation
+    buffer = io.BytesIO()
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (200, 300, 3), np.uint8)).save(buffer, "JPEG", exif=exif)
+    data, lengths, whole = buffer.getvalue(), [], Header.read
+    monkeypatch.setattr(Header, "read", lambda data, most: lengths.append(len(data)) or whole(data, most))
+    assert await header_of(data, 60_000) == Header(300, 200, 6)
+    assert lengths == [length or len(data) for length in read]
+    with pytest.raises(InvalidInput, match=r"300 x 200 = 60,000 pixels, more than the limit of 59,999"):
+        await header_of(data, 59_999)
+
+
+async def test_a_url_encoded_form_is_for_texts():
+    """Each %41 becomes an object while nobody else is answered."""
+
+    async def stream():
+        yield b"entries={}&text="
+        while True:
+            yield b"%41" * 20_000
+
+    with pytest.raises(TooLarge, match=r"262,144 bytes; send a picture as multipart"):
+        await read_form("application/x-www-form-urlencoded", stream())
+
+
 def test_numbers_are_the_shortest():
     assert vector(np.array([0.1, -0.25, 1e-9, 1 / 3], np.float32)) == "[0.1,-0.25,1e-9,0.33333334]"
 
@@ -201,3 +228,11 @@ async def test_work_ends_when_its_caller_hangs_up():
         return 7
 
     assert await until_gone(receiving(), done()) == 7
+
+
+async def test_a_limit_that_the_work_itself_ran_into_is_told_as_its_own():
+    async def work():
+        raise TimeoutError("its own")
+
+    with pytest.raises(TimeoutError, match="its own"):
+        await until_gone(receiving(), work())
