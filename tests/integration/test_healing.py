@@ -14,6 +14,7 @@ import numpy as np
 import psutil
 import pytest
 import tritonclient.grpc as triton_grpc
+from tritonclient.grpc.model_config_pb2 import ModelConfig
 from tritonclient.utils import InferenceServerException
 
 from tests.support import runnable
@@ -183,10 +184,24 @@ def test_a_triton_of_somebody_elses_is_healed_by_model_control_or_given_up(engin
     for sidecar in (telling, healing):
         sidecar.step()
     engine.control.unload("net")
+    with pytest.raises(EngineError, match="could not be loaded"):
+        engine.control.load("net", ModelConfig(name="net", backend="no_such"))
     with pytest.raises(EngineError, match=r"is to be started anew: net .lost.: it was loaded, and is not any more"):
         steps_until(telling, lambda: False)
     steps_until(healing, lambda: healing.heals.total("net") and ready(engine))
     assert ask(engine, "net", 5) == [[10, 10, 10, 10]]
+
+
+def test_what_was_unloaded_on_purpose_rests_for_the_sidecar_too(engine):
+    """As the engine unloads idle models, and `triptych models use` what it replaces."""
+    sidecar = Sidecar(engine.control, engine.metrics_url, heal=True)
+    sidecar.step()
+    engine.control.unload("net")
+    for _ in range(3):
+        sidecar.step()
+    assert (sidecar.heals.total(), sidecar.heals.ready, "net" in engine.control.ready()) == (0, True, False)
+    engine.control.load("net")
+    assert sidecar.look() == []
 
 
 def test_a_server_that_dies_is_started_anew_at_its_addresses(engine, healer):
