@@ -134,6 +134,8 @@ def test_a_stub_that_ends_is_replaced_and_the_server_is_not_ready_meanwhile(engi
     states, load = [], healer._load
     monkeypatch.setattr(healer, "_load", lambda trouble: (states.append((ready(engine), healer.heals.ready)), load(trouble)))
     pid, old = engine.pid, stub(engine, model).pid
+    waiting = f'triptych_waiting{{instance="{model}_0_0",model="{model}",pid="{old}"}}'
+    assert (waiting in engine.metrics()) is (model == "net")
     end(engine, model)
     steps_until(healer, lambda: healer.heals.total(model) and healer.heals.ready and ready(engine))
     assert states == [(False, False)]
@@ -141,6 +143,7 @@ def test_a_stub_that_ends_is_replaced_and_the_server_is_not_ready_meanwhile(engi
     assert ask(engine, model, 5)
     assert stub(engine, model).pid != old
     assert engine.pid == pid
+    assert waiting not in engine.metrics()  # though Triton goes on showing it
 
 
 def test_a_model_with_requests_that_does_nothing_is_replaced(engine, healer):

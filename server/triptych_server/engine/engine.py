@@ -10,12 +10,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from triptych_server.engine import http_api
 from triptych_server.engine.announce import announce
 from triptych_server.engine.command import CONTROL_HEADERS
 from triptych_server.engine.control import ControlApi
 from triptych_server.engine.drain import unload_all
 from triptych_server.engine.key_file import write_key
 from triptych_server.engine.launch import Launched, launch
+from triptych_server.engine.metrics_page import without_dead_gauges
 from triptych_server.engine.model_configs import ModelConfigs
 from triptych_server.engine.native_engines import with_bounded_queues, with_kept_engines
 from triptych_server.engine.options import LOOPBACK, EngineOptions
@@ -23,6 +25,7 @@ from triptych_server.engine.ports import Ports
 from triptych_server.engine.running import EngineNote, is_changing
 from triptych_server.engine.servable import Servable, find_servable, needs_of_all
 from triptych_server.engine.starting import Starting
+from triptych_server.engine.stubs import is_living
 from triptych_server.engine.triton import Triton, find_triton
 from triptych_server.engine.unloading import ON_DEMAND, Unloader
 from triptych_server.engine.wanted import Wanted
@@ -40,6 +43,7 @@ UNDO_SECONDS = 120.0
 """How long a restart waits for a change of models that the old Triton's end has interrupted."""
 IDLE_SECONDS = 2.0
 """For connections that nobody uses, once every model is unloaded."""
+METRICS_SECONDS = 5.0
 _logger = logging.getLogger(__name__)
 
 
@@ -83,6 +87,11 @@ class Engine:
     def metrics_url(self) -> str:
         """The Prometheus endpoint."""
         return f"http://{self.host}:{self.ports.metrics}/metrics"
+
+    def metrics(self) -> str:
+        """Triton's metrics page, without the gauges that dead processes have left there. OSError when it does not answer."""
+        triton = self._started.process.pid
+        return without_dead_gauges(http_api.text(self.metrics_url, {}, METRICS_SECONDS), lambda pid: is_living(pid, triton))
 
     @property
     def models(self) -> list[str]:

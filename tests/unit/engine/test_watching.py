@@ -199,6 +199,20 @@ def test_what_was_healed_is_shown_and_counted():
         assert "triptych_ready 0\n" in read(f"http://127.0.0.1:{port}/metrics")[1]
 
 
+def test_the_page_shows_tritons_metrics_too_while_there_are_any():
+    def more():
+        if not pages:
+            raise ConnectionRefusedError
+        return pages.pop()
+
+    pages = ["nv_inference_count 5\n"]
+    with shown(Heals(), "127.0.0.1", 0, more) as port:
+        seen = [read(f"http://127.0.0.1:{port}/metrics") for _ in range(2)]
+    assert [status for status, _ in seen] == [200, 200]
+    assert ["nv_inference_count 5\n" in text for _, text in seen] == [True, False]
+    assert all("triptych_ready 1\n" in text for _, text in seen)
+
+
 def read(url):
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
