@@ -120,6 +120,14 @@ def by_signal(number):
     return lambda engine, model: stub(engine, model).send_signal(number)
 
 
+def test_a_process_that_dies_before_the_watch_begins_is_missed(engine, request):
+    """Stands first: no watch has looked yet. A zombie no longer says whose it was."""
+    stub(engine, "net").kill()
+    healer = request.getfixturevalue("healer")
+    steps_until(healer, lambda: healer.heals.total("net") and healer.heals.ready and ready(engine))
+    assert heals(healer) == ['triptych_heals_total{model="net",reason="stub_died"} 1']
+
+
 @pytest.mark.parametrize(
     ("model", "end", "reason"),
     [

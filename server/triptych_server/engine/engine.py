@@ -179,7 +179,8 @@ class Engine:
 
     def new_watch(self, patience: Patience) -> Watch:
         """Over the Triton that runs now."""
-        return Watch(self._started.process, self._started.log, self.control, self.metrics_url, self.wanted, patience)
+        started = self._started
+        return Watch(started.process, started.stubs, started.log, self.control, self.metrics_url, self.wanted, patience)
 
     def load(self, model: str, timeout: float) -> None:
         """Load a model that is not loaded, as the start did. EngineError when that fails."""

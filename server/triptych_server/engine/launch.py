@@ -18,6 +18,7 @@ from triptych_server.engine.ports import Ports, choose_ports
 from triptych_server.engine.running import EngineNote
 from triptych_server.engine.scratch import new_scratch, remove_stale_scratch
 from triptych_server.engine.shared_memory import new_prefix, remove_regions, remove_stale_regions
+from triptych_server.engine.stubs import Stubs
 from triptych_server.engine.triton import Triton
 from triptych_server.engine.unloading import ON_DEMAND, add_on_demand, compile_models
 from triptych_server.engine.unready import NAME as UNREADY
@@ -34,6 +35,7 @@ class Launched:
     log: TritonLog
     staging: Path
     backpressure: Path
+    stubs: Stubs
     idle: IdleModels | None = None
     leftovers: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
 
@@ -93,4 +95,4 @@ def launch(
         leftovers.callback(end_group, process.pid)
         assert process.stdout is not None
         log.follow(process.stdout)
-        return Launched(process, ports, log, staging, backpressure, idle, leftovers.pop_all())
+        return Launched(process, ports, log, staging, backpressure, Stubs(process.pid), idle, leftovers.pop_all())

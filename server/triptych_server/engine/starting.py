@@ -46,6 +46,7 @@ class Starting:
         api, key_shows = HealthApi(self._control.url, self._control.headers), True
         while True:
             watch.check()
+            self._launched.stubs.look()  # one that dies before the watch begins must be known by then
             if key_shows and self._launched.log.has_begun():
                 key_shows = False
                 self._hide_key()

@@ -138,7 +138,7 @@ def test_a_server_that_loads_a_model_for_long_is_not_taken_for_silent():
     """While a model is loaded anew nothing but `server` is asked for."""
     control, log = Control(), types.SimpleNamespace(crashed="")
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, text=True) as process:
-        watch = Watch(process, log, control, "", None, Patience(silent=1e-9))
+        watch = Watch(process, Stubs(process.pid), log, control, "", None, Patience(silent=1e-9))
         assert watch.server() is None
         control.states_told = None
         assert watch.server().reason is Reason.SERVER_HUNG
@@ -158,7 +158,7 @@ def test_a_full_disk_keeps_nobody_from_mending(tmp_path):
 
 def healing(owed, load=None):
     """Over an engine that is not there, and whose models owe answers whenever they die, or never."""
-    watch = types.SimpleNamespace(server=lambda: None, mended=lambda model: None)
+    watch = types.SimpleNamespace(server=lambda: None, know_stubs=lambda: None, mended=lambda model: None)
     engine = types.SimpleNamespace(
         new_watch=lambda patience: watch, control=None, staging=Path(), left_unanswered=lambda model: owed, load=load
     )
