@@ -38,11 +38,12 @@ def play(scenarios: Sequence[Scenario], profile: str, rescue_after: float, conso
             if reason:
                 outcomes += [Outcome(each.name, {}, 0, None, (), (), (f"not played: {reason}",)) for each in chosen]
             elif chosen:
-                outcomes += _play_on(_server(folder, profile, own_disks=own_disks), chosen, folder, rescue_after, console)
+                outcomes += _play_on(demo_server(folder, profile, own_disks=own_disks), chosen, folder, rescue_after, console)
     return outcomes
 
 
-def _server(folder: Path, profile: str, *, own_disks: bool) -> Server:
+def demo_server(folder: Path, profile: str, *, own_disks: bool) -> Server:
+    """One of the demo's models, in a copy of the checkout, with all that is its own in `folder`; not yet started."""
     checkout = Repository.locate(ROOT)
     repository = checkout.copy_to(folder / "repository")
     use_folder(checkout.demo_weights, repository)

@@ -112,9 +112,13 @@ class Server:
         until = time.monotonic() + seconds
         while not self.is_ready():
             if not self.runs or time.monotonic() > until:
-                raise RuntimeError(f"the server is not ready: {Path(self._log.name).read_text(errors='replace')[-2000:]}")
+                raise RuntimeError(f"the server is not ready: {self.told()[-2000:]}")
             time.sleep(0.1)
         self.processes()
+
+    def told(self) -> str:
+        """All that it has said so far, of every start."""
+        return Path(self._log.name).read_text(encoding="utf-8", errors="replace")
 
     def is_ready(self) -> bool:
         """What Triton says of itself."""

@@ -14,6 +14,7 @@ import numpy as np
 import psutil
 import pytest
 import tritonclient.grpc as triton_grpc
+from tritonclient.grpc.model_config_pb2 import ModelConfig
 from tritonclient.utils import InferenceServerException
 
 from tests.support import runnable
@@ -119,6 +120,14 @@ def by_signal(number):
     return lambda engine, model: stub(engine, model).send_signal(number)
 
 
+def test_a_process_that_dies_before_the_watch_begins_is_missed(engine, request):
+    """Stands first: no watch has looked yet. A zombie no longer says whose it was."""
+    stub(engine, "net").kill()
+    healer = request.getfixturevalue("healer")
+    steps_until(healer, lambda: healer.heals.total("net") and healer.heals.ready and ready(engine))
+    assert heals(healer) == ['triptych_heals_total{model="net",reason="stub_died"} 1']
+
+
 @pytest.mark.parametrize(
     ("model", "end", "reason"),
     [
@@ -133,6 +142,8 @@ def test_a_stub_that_ends_is_replaced_and_the_server_is_not_ready_meanwhile(engi
     states, load = [], healer._load
     monkeypatch.setattr(healer, "_load", lambda trouble: (states.append((ready(engine), healer.heals.ready)), load(trouble)))
     pid, old = engine.pid, stub(engine, model).pid
+    waiting = f'triptych_waiting{{instance="{model}_0_0",model="{model}",pid="{old}"}}'
+    assert (waiting in engine.metrics()) is (model == "net")
     end(engine, model)
     steps_until(healer, lambda: healer.heals.total(model) and healer.heals.ready and ready(engine))
     assert states == [(False, False)]
@@ -140,6 +151,7 @@ def test_a_stub_that_ends_is_replaced_and_the_server_is_not_ready_meanwhile(engi
     assert ask(engine, model, 5)
     assert stub(engine, model).pid != old
     assert engine.pid == pid
+    assert waiting not in engine.metrics()  # though Triton goes on showing it
 
 
 def test_a_model_with_requests_that_does_nothing_is_replaced(engine, healer):
@@ -183,10 +195,24 @@ def test_a_triton_of_somebody_elses_is_healed_by_model_control_or_given_up(engin
     for sidecar in (telling, healing):
         sidecar.step()
     engine.control.unload("net")
+    with pytest.raises(EngineError, match="could not be loaded"):
+        engine.control.load("net", ModelConfig(name="net", backend="no_such"))
     with pytest.raises(EngineError, match=r"is to be started anew: net .lost.: it was loaded, and is not any more"):
         steps_until(telling, lambda: False)
     steps_until(healing, lambda: healing.heals.total("net") and ready(engine))
     assert ask(engine, "net", 5) == [[10, 10, 10, 10]]
+
+
+def test_what_was_unloaded_on_purpose_rests_for_the_sidecar_too(engine):
+    """As the engine unloads idle models, and `triptych models use` what it replaces."""
+    sidecar = Sidecar(engine.control, engine.metrics_url, heal=True)
+    sidecar.step()
+    engine.control.unload("net")
+    for _ in range(3):
+        sidecar.step()
+    assert (sidecar.heals.total(), sidecar.heals.ready, "net" in engine.control.ready()) == (0, True, False)
+    engine.control.load("net")
+    assert sidecar.look() == []
 
 
 def test_a_server_that_dies_is_started_anew_at_its_addresses(engine, healer):

@@ -110,7 +110,7 @@ def serve(
                 healing = Healing(engine, Patience() if hang_seconds is None else Patience(asleep=hang_seconds))
                 with contextlib.ExitStack() as stack:
                     if watch_port is not None:
-                        port = stack.enter_context(shown(healing.heals, options.plain_host, watch_port))
+                        port = stack.enter_context(shown(healing.heals, options.plain_host, watch_port, engine.metrics))
                         print(f"what was healed: http://{engine.host}:{port}/metrics", flush=True)
                     healing.run()
             code = engine.wait()

@@ -13,7 +13,7 @@ from google.protobuf.json_format import MessageToJson
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
 from triptych_server.engine import http_api
-from triptych_server.engine.readiness import HealthApi, plain_reason
+from triptych_server.engine.readiness import HealthApi, ModelState, plain_reason
 from triptych_server.errors import EngineError
 
 LOAD_SECONDS = 900.0
@@ -67,17 +67,21 @@ class ControlApi:
         while self.states().get(model) in THERE and time.monotonic() < deadline:
             time.sleep(_POLL_SECONDS)
 
-    def states(self) -> dict[str, str]:
-        """The state of every model by name, as in Triton's repository index; a model of several versions has its best one's."""
+    def models(self) -> dict[str, ModelState]:
+        """Every model by name, as in Triton's repository index; of several versions the best."""
         try:
             index = HealthApi(self.url, self.headers).index()
         except (OSError, ValueError) as error:
             raise EngineError(f"{self.url} did not say what it has loaded: {error}") from None
-        found: dict[str, str] = {}
+        found: dict[str, ModelState] = {}
         for model in index:
-            if found.get(model.name) not in THERE:
-                found[model.name] = model.state
+            if model.name not in found or found[model.name].state not in THERE:
+                found[model.name] = model
         return found
+
+    def states(self) -> dict[str, str]:
+        """The state of every model by name."""
+        return {name: model.state for name, model in self.models().items()}
 
     def ready(self) -> set[str]:
         """The models that answer."""

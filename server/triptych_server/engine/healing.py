@@ -102,6 +102,7 @@ class Healing:
         mending = pool.submit(self._load, trouble)
         pool.shutdown(wait=False)
         while not wait([mending], 0.1).done:
+            self._watch.know_stubs()
             if found := self._watch.server():
                 self._tell([found])
                 return found

@@ -1,9 +1,9 @@
 """What was mended, counted, and the page that shows it: `triptych_heals_total` for Prometheus, and whether the server is ready."""
 
+import contextlib
 import threading
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -44,16 +44,19 @@ class Heals:
         return "\n".join(lines) + "\n"
 
 
-@contextmanager
-def shown(heals: Heals, host: str, port: int) -> Iterator[int]:
+@contextlib.contextmanager
+def shown(heals: Heals, host: str, port: int, more: Callable[[], str] = str) -> Iterator[int]:
     """Serve `/metrics` and `/health/ready` (503 while something is being mended) inside the block; gives the port. OSError when that
-    is taken."""
+    is taken. `more` is shown below; nothing is where it raises OSError."""
 
     class Page(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             match self.path.partition("?")[0]:
                 case "/metrics":
-                    self._answer(HTTPStatus.OK, heals.page())
+                    page = heals.page()
+                    with contextlib.suppress(OSError):
+                        page += more()
+                    self._answer(HTTPStatus.OK, page)
                 case "/health/ready":
                     self._answer(
                         HTTPStatus.OK if heals.ready else HTTPStatus.SERVICE_UNAVAILABLE, f"{'' if heals.ready else 'not '}ready\n"

@@ -17,6 +17,11 @@ class ModelState:
     state: str
     reason: str
 
+    @property
+    def rests(self) -> bool:
+        """Whether it was unloaded by somebody's will, and not by a failure."""
+        return (self.state, self.reason) == ("UNAVAILABLE", "unloaded")
+
 
 @dataclass(frozen=True, slots=True)
 class HealthApi:

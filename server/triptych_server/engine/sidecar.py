@@ -61,16 +61,20 @@ class Sidecar:
     def look(self) -> list[Trouble]:
         """What is wrong now."""
         try:
-            states = self.control.states()
+            models = self.control.models()
         except EngineError as error:
             if self._wanted and time.monotonic() > self._answered + self.silent:
                 return [Trouble(Reason.SERVER_HUNG, "", "it does not answer")]
             _logger.debug("%s", error)
             return []
         self._answered = time.monotonic()
+        states = {name: model.state for name, model in models.items()}
         self._wanted |= {name for name, state in states.items() if state == "READY"}
+        self._wanted -= {name for name, model in models.items() if model.rests}  # as idle ones are, and what a change of models replaces
         lost = {name for name in self._wanted if states.get(name) not in THERE}
-        troubles = [Trouble(Reason.LOST, name, "it was loaded, and is not any more") for name in sorted(lost)]
+        troubles = [
+            Trouble(Reason.LOST, name, "it was loaded, and is not any more, though nobody has unloaded it") for name in sorted(lost)
+        ]
         ready = [name for name in sorted(self._wanted - lost) if states[name] == "READY"]
         troubles += [Trouble(Reason.STUB_DIED, name, "Triton says that it is not ready") for name in ready if not self._is_ready(name)]
         return troubles + [Trouble(Reason.HUNG, name, "it has requests, and finishes none") for name in self._hung() if name in ready]

@@ -59,6 +59,15 @@ class Stubs:
         )
 
 
+def is_living(pid: int, triton: int) -> bool:
+    """Whether a process of this Triton's lives."""
+    try:
+        process = psutil.Process(pid)
+        return process.ppid() == triton and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
 def _stub(process: psutil.Process) -> Stub | None:
     """What its command line says: program, .../MODEL/VERSION/FILE, ..., instance, backend; None for any other child."""
     match process.cmdline():

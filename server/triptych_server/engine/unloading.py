@@ -9,16 +9,16 @@ import logging
 import py_compile
 import threading
 import time
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from pathlib import Path
 
 from google.protobuf.json_format import MessageToJson
 
-from triptych_server.configs.read import profile_config
 from triptych_server.engine import http_api
 from triptych_server.engine.control import LOAD_SECONDS, ControlApi
 from triptych_server.engine.door import Door
 from triptych_server.engine.idle import IdleWatch, unloadable
+from triptych_server.engine.model_configs import ModelConfigs
 from triptych_server.engine.options import EngineOptions
 from triptych_server.engine.servable import closure, in_order, needs_of_all
 from triptych_server.engine.wanted import Wanted
@@ -69,11 +69,9 @@ def compile_models(folders: Iterable[Path]) -> None:
 class Unloader:
     """Unloads what nobody has asked for in `model_ttl` seconds, and loads it when somebody does, from `start` to `stop`."""
 
-    def __init__(
-        self, options: EngineOptions, control: ControlApi, wanted: Wanted, load: Callable[[str, float], None], idle: IdleModels
-    ) -> None:
-        self._repository, self._profile = options.repository, options.profile
-        self._control, self._wanted, self._load_one = control, wanted, load
+    def __init__(self, options: EngineOptions, control: ControlApi, wanted: Wanted, configs: ModelConfigs, idle: IdleModels) -> None:
+        self._repository, self._configs = options.repository, configs
+        self._control, self._wanted = control, wanted
         self._idle = idle
         self._watch = IdleWatch(options.model_ttl)
         self._poll = min(options.model_ttl / 4, LONGEST_POLL)
@@ -135,7 +133,7 @@ class Unloader:
                 ready = self._control.ready()
                 for each in in_order(self._repository, closure(name, needs_of_all(self._repository))):
                     if each not in ready:
-                        self._load_one(each, LOAD_SECONDS)
+                        self._control.load(each, self._configs.given(each), LOAD_SECONDS)
                         self._wanted.wake(each)
                         _logger.info("%s is loaded again", each)
             except TriptychServerError as error:
@@ -144,8 +142,7 @@ class Unloader:
         return ""
 
     def _config(self, name: str) -> str:
-        config = profile_config(self._repository.model(name), self._profile)
-        return str(MessageToJson(config, preserving_proto_field_name=True, indent=None))
+        return str(MessageToJson(self._configs.of(name), preserving_proto_field_name=True, indent=None))
 
     @contextlib.contextmanager
     def _nothing_changes(self) -> Iterator[bool]:

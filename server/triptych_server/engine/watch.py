@@ -42,11 +42,18 @@ class Watch:
     """Over one Triton, whose process we have started; make a new one for the next."""
 
     def __init__(
-        self, process: subprocess.Popen[str], log: TritonLog, control: ControlApi, metrics_url: str, wanted: Wanted, patience: Patience
+        self,
+        process: subprocess.Popen[str],
+        stubs: Stubs,
+        log: TritonLog,
+        control: ControlApi,
+        metrics_url: str,
+        wanted: Wanted,
+        patience: Patience,
     ) -> None:
         self._process, self._log, self._control, self._metrics_url = process, log, control, metrics_url
         self._wanted, self._patience = wanted, patience
-        self._stubs, self._progress = Stubs(process.pid), Progress()
+        self._stubs, self._progress = stubs, Progress()
         self._stopped: set[Stub] = set()
         self._lost: set[str] = set()
         self._missing: set[str] = set()
@@ -80,6 +87,10 @@ class Watch:
             detail = f"it has requests, and has done nothing for {seconds:.0f} s"
             troubles.setdefault(model, Trouble(Reason.HUNG, model, detail))
         return [trouble for model, trouble in sorted(troubles.items()) if model in wanted]
+
+    def know_stubs(self) -> None:
+        """Look at the processes alone: one that begins and dies between two looks would never be missed."""
+        self._stubs.look()
 
     def stubs_of(self, model: str) -> list[Stub]:
         """The living processes of a model."""

@@ -5,7 +5,7 @@ import errno
 
 import pytest
 
-from triptych_server.engine import Engine, EngineOptions, engine
+from triptych_server.engine import Engine, EngineOptions, announce
 from triptych_server.errors import DiskSpaceError, EngineError, RepositoryReadOnlyError
 from triptych_server.models.swap import JOURNAL
 from triptych_server.repository import Repository
@@ -25,7 +25,7 @@ def test_a_repository_that_cannot_be_written(repository, monkeypatch, caplog, er
         raise error
         yield
 
-    monkeypatch.setattr(engine, "locked", cannot)
+    monkeypatch.setattr(announce, "locked", cannot)
     folder = repository.root / FOLDER
     folder.mkdir()
     if half_replaced:

@@ -138,7 +138,7 @@ def test_a_server_that_loads_a_model_for_long_is_not_taken_for_silent():
     """While a model is loaded anew nothing but `server` is asked for."""
     control, log = Control(), types.SimpleNamespace(crashed="")
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, text=True) as process:
-        watch = Watch(process, log, control, "", None, Patience(silent=1e-9))
+        watch = Watch(process, Stubs(process.pid), log, control, "", None, Patience(silent=1e-9))
         assert watch.server() is None
         control.states_told = None
         assert watch.server().reason is Reason.SERVER_HUNG
@@ -158,7 +158,7 @@ def test_a_full_disk_keeps_nobody_from_mending(tmp_path):
 
 def healing(owed, load=None):
     """Over an engine that is not there, and whose models owe answers whenever they die, or never."""
-    watch = types.SimpleNamespace(server=lambda: None, mended=lambda model: None)
+    watch = types.SimpleNamespace(server=lambda: None, know_stubs=lambda: None, mended=lambda model: None)
     engine = types.SimpleNamespace(
         new_watch=lambda patience: watch, control=None, staging=Path(), left_unanswered=lambda model: owed, load=load
     )
@@ -197,6 +197,20 @@ def test_what_was_healed_is_shown_and_counted():
         assert read(f"http://127.0.0.1:{port}/health/ready") == (503, "not ready\n")
         assert read(f"http://127.0.0.1:{port}/elsewhere")[0] == 404
         assert "triptych_ready 0\n" in read(f"http://127.0.0.1:{port}/metrics")[1]
+
+
+def test_the_page_shows_tritons_metrics_too_while_there_are_any():
+    def more():
+        if not pages:
+            raise ConnectionRefusedError
+        return pages.pop()
+
+    pages = ["nv_inference_count 5\n"]
+    with shown(Heals(), "127.0.0.1", 0, more) as port:
+        seen = [read(f"http://127.0.0.1:{port}/metrics") for _ in range(2)]
+    assert [status for status, _ in seen] == [200, 200]
+    assert ["nv_inference_count 5\n" in text for _, text in seen] == [True, False]
+    assert all("triptych_ready 1\n" in text for _, text in seen)
 
 
 def read(url):
