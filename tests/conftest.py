@@ -6,10 +6,12 @@ import pytest
 
 TOGETHER = {
     "the gateway": ("tests/e2e/gateway/",),
+    "a server of albums": ("tests/e2e/test_library", "tests/e2e/test_page"),
     "the demo's server": ("tests/integration/test_bad_input", "tests/integration/test_client.", "tests/integration/test_search"),
     "real faces' server": ("tests/integration/test_client_faces", "tests/integration/test_faces"),
     "made for Arm NN": ("tests/integration/test_armnn",),
     "made for Rockchip": ("tests/integration/test_rknn",),
+    "exported with PyTorch": ("tests/unit/models/test_import", "tests/unit/models/test_refusals"),
 }
 """What files share, and how their paths begin."""
 
@@ -24,7 +26,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     class Units(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            return unit_of(nodeid.split("::")[0])
+            return unit_of(nodeid.partition("::")[0])
 
     config.option.loadscopereorder = False  # it would put those of the most tests first, which are the shortest
     return Units(config, log)
