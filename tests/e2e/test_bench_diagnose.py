@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.demo import demo_repository
 from tests.support.drawn import encode, picture
-from tests.support.serving import CHECKOUT, options
-from triptych_server.engine import Engine
+from tests.support.serving import serving
 from triptych_server.engine.shared_memory import SHM
-from triptych_server.models.any_folder import use_any
 
 TRIPTYCH = str(Path(sys.executable).with_name("triptych"))
 STEPS = ["face_preprocess"] * 2 + ["face_detection"] * 4 + ["face_recognition"] * 4 + ["faces"] * 3
@@ -20,15 +19,12 @@ STEPS = ["face_preprocess"] * 2 + ["face_detection"] * 4 + ["face_recognition"] 
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory):
     """The demo's models, all of them."""
-    repository = CHECKOUT.copy_to(tmp_path_factory.mktemp("diagnose") / "repository")
-    use_any(CHECKOUT.demo_weights, repository)
-    use_any(CHECKOUT.demo_faces, repository)
-    return repository
+    return demo_repository(tmp_path_factory)
 
 
 @pytest.fixture(scope="module")
 def server(repository, tmp_path_factory):
-    with Engine(options(repository, tmp_path_factory.mktemp("engine"), profile="openvino", client_shared_memory=True)) as engine:
+    with serving(repository, tmp_path_factory.mktemp("engine"), profile="openvino", client_shared_memory=True) as engine:
         yield engine
 
 
