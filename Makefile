@@ -17,7 +17,7 @@ demo: setup ## start Triton, search an album and find its people; PHOTOS=<folder
 	$(RUN) -m demo.run --profile $(PROFILE) $(if $(PHOTOS),--photos "$(PHOTOS)")
 
 test: setup-torch ## every test, two at a time
-	$(RUN) -m pytest -n 2 --dist loadgroup
+	$(RUN) -m pytest -n 2
 
 serve: setup ## keep a server running; PROFILE=openvino for Intel
 	.venv/bin/triptych serve --profile $(PROFILE)

@@ -8,15 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.demo import demo_repository
 from tests.support.drawn import encode, picture
 from tests.support.reports import parsed
-from tests.support.serving import CHECKOUT, options
+from tests.support.serving import serving
 from triptych_server.benchmark.perf_analyzer import PerfAnalyzer
 from triptych_server.benchmark.photos import MINIMUM
 from triptych_server.benchmark.results import Report
-from triptych_server.engine import Engine
 from triptych_server.errors import RuntimeMissingError
-from triptych_server.models.any_folder import use_any
 
 TRIPTYCH = str(Path(sys.executable).with_name("triptych"))
 SHORT = ["--seconds", "0.3", "--stability", "900"]
@@ -33,9 +32,7 @@ def perf_analyzer():
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory):
     """The demo's CLIP."""
-    repository = CHECKOUT.copy_to(tmp_path_factory.mktemp("bench") / "repository")
-    use_any(CHECKOUT.demo_weights, repository)
-    return repository
+    return demo_repository(tmp_path_factory, faces=False)
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +46,7 @@ def photos(tmp_path_factory):
 def test_a_running_server_is_measured_and_reported(perf_analyzer, repository, photos, tmp_path):
     command = [TRIPTYCH, "bench", "search_image", "clip_visual", "--photos", photos, "--concurrency", "2", "--rate", "40"]
     command += ["--shared-memory", "--runs", "1", *SHORT, "--output", str(tmp_path / "report"), "--repository", str(repository.root)]
-    with Engine(options(repository, tmp_path, client_shared_memory=True)) as engine:
+    with serving(repository, tmp_path, client_shared_memory=True) as engine:
         place = ["--url", engine.grpc_url, "--metrics-url", engine.metrics_url]
         done = subprocess.run([*command, *place], capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stderr

@@ -9,11 +9,9 @@ import pytest
 import tritonclient.grpc as triton_grpc
 
 from demo.faces.album import draw_people_album
-from tests.support.serving import CHECKOUT, options
+from tests.support.demo import demo_repository
+from tests.support.serving import serving
 from triptych import Client, RetryPolicy
-from triptych_server.engine import Engine
-from triptych_server.models.use import use_folder
-from triptych_server.models.use_faces import use_faces
 
 CALLERS, LONGEST_WAIT = 8, 0.1
 CROWD = 250
@@ -22,11 +20,8 @@ OUTPUTS = ("embedding", "boxes", "landmarks", "scores", "embeddings", "size")
 
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory):
-    """The demo's models, faces among them, on the plain-CPU profile."""
-    repository = CHECKOUT.copy_to(tmp_path_factory.mktemp("gone") / "repository")
-    use_folder(CHECKOUT.demo_weights, repository)
-    use_faces(CHECKOUT.demo_faces, repository)
-    with Engine(options(repository, tmp_path_factory.mktemp("engine"))) as running:
+    """One of its own, for these callers may take it down."""
+    with serving(demo_repository(tmp_path_factory), tmp_path_factory.mktemp("engine")) as running:
         yield running
 
 

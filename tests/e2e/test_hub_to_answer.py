@@ -17,9 +17,10 @@ import pytest
 from onnx import numpy_helper
 from PIL import ImageOps
 
+from tests.support.demo import demo_repository
 from tests.support.drawn import encode, picture
 from tests.support.hub import Hub, hub_environment, running_hub
-from tests.support.serving import CHECKOUT, options
+from tests.support.serving import CHECKOUT, serving
 from tests.support.traffic import Traffic
 from triptych import Client
 from triptych_server.configs.edit import set_parameter
@@ -106,14 +107,12 @@ def hub(made):
 def served(hub, tmp_path_factory):
     """The demo's CLIP and faces on the plain-CPU profile, with every JPEG decoded in full."""
     tmp = tmp_path_factory.mktemp("served")
-    repository = CHECKOUT.copy_to(tmp / "repository")
-    use_any(CHECKOUT.demo_weights, repository)
-    use_any(CHECKOUT.demo_faces, repository)
+    repository = demo_repository(tmp_path_factory)
     for model in ("clip_preprocess", "photo_preprocess", "face_preprocess", "face_embed"):
         config = repository.model(model) / "config.pbtxt"
         config.write_text(set_parameter(config.read_text(), "decode", "exact"))
     environment = hub_environment(hub, tmp / "cache")
-    with pytest.MonkeyPatch.context() as patch, Engine(options(repository, tmp)) as engine:
+    with pytest.MonkeyPatch.context() as patch, serving(repository, tmp) as engine:
         for name in ("HF_HUB_OFFLINE", "HF_TOKEN", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
             patch.delenv(name, raising=False)
         for name in ("HF_ENDPOINT", "HF_HOME", "TRIPTYCH_CACHE"):

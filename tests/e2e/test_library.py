@@ -19,25 +19,12 @@ from PIL import Image
 from demo.album import draw_album, photos
 from demo.faces.album import draw_people_album
 from demo.scenes import caption
-from tests.support.serving import CHECKOUT, options
+from tests.support.serving import CHECKOUT
 from triptych import Client
 from triptych.library import Library, LibraryError, ModelChanged, NotInLibrary, Only
-from triptych_server.engine import Engine
-from triptych_server.models.use import use_folder
-from triptych_server.models.use_faces import use_faces
 
 SCENES, PEOPLE = 10, 16
 TRIPTYCH = str(Path(sys.executable).with_name("triptych"))
-
-
-@pytest.fixture(scope="module")
-def engine(tmp_path_factory):
-    """The demo's models, faces among them, on the plain-CPU profile."""
-    repository = CHECKOUT.copy_to(tmp_path_factory.mktemp("library") / "repository")
-    use_folder(CHECKOUT.demo_weights, repository)
-    use_faces(CHECKOUT.demo_faces, repository)
-    with Engine(options(repository, tmp_path_factory.mktemp("engine"))) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -9,11 +9,10 @@ from pathlib import Path
 import pytest
 
 from loadtest.slo import EXIT_MISSED
+from tests.support.demo import demo_repository
 from tests.support.drawn import encode, picture
-from tests.support.serving import CHECKOUT, options
+from tests.support.serving import CHECKOUT, serving
 from triptych_server.configs.read import read_config, render_config
-from triptych_server.engine import Engine
-from triptych_server.models.any_folder import use_any
 
 LOCUST = [sys.executable, "-m", "locust", "-f", str(CHECKOUT.root / "loadtest" / "locustfile.py"), "--headless", "--only-summary"]
 
@@ -30,15 +29,13 @@ def photos(tmp_path_factory):
 def engine(tmp_path_factory):
     """The demo's models; a queue of one picture."""
     tmp = tmp_path_factory.mktemp("locust")
-    repository = CHECKOUT.copy_to(tmp / "repository")
-    use_any(CHECKOUT.demo_weights, repository)
-    use_any(CHECKOUT.demo_faces, repository)
+    repository = demo_repository(tmp_path_factory)
     file = repository.model("clip_preprocess") / "config.pbtxt"
     config = read_config(file)
     config.parameters["max_waiting"].string_value = "1"
     config.max_batch_size = 16
     file.write_text(render_config(config))
-    with Engine(options(repository, tmp)) as engine:
+    with serving(repository, tmp) as engine:
         yield engine
 
 

@@ -14,11 +14,7 @@ from demo.album import draw_album, photos
 from demo.faces.album import draw_people_album
 from demo.scenes import caption
 from tests.support.browser import chromium, tab
-from tests.support.serving import CHECKOUT, options
 from triptych.library import Library
-from triptych_server.engine import Engine
-from triptych_server.models.use import use_folder
-from triptych_server.models.use_faces import use_faces
 
 SCENES, PEOPLE = 8, 14
 TRIPTYCH = str(Path(sys.executable).with_name("triptych"))
@@ -36,16 +32,6 @@ def album(tmp_path_factory):
     list(draw_album(folder / "scenes", count=SCENES))
     list(draw_people_album(folder / "people", count=PEOPLE))
     return folder
-
-
-@pytest.fixture(scope="module")
-def engine(browser, tmp_path_factory):
-    """The demo's models; not started where there is no browser."""
-    repository = CHECKOUT.copy_to(tmp_path_factory.mktemp("page") / "repository")
-    use_folder(CHECKOUT.demo_weights, repository)
-    use_faces(CHECKOUT.demo_faces, repository)
-    with Engine(options(repository, tmp_path_factory.mktemp("engine"))) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -11,14 +11,13 @@ from pathlib import Path
 import pytest
 from tritonclient import grpc
 
+from tests.support.demo import demo_repository
 from tests.support.drawn import encode, picture
-from tests.support.serving import CHECKOUT, options
+from tests.support.serving import serving
 from triptych import Client
 from triptych_server.configs.lint.run import lint
 from triptych_server.configs.profiles import tuned_files
 from triptych_server.configs.read import profile_config
-from triptych_server.engine import Engine
-from triptych_server.models.any_folder import use_any
 from triptych_server.repository_lock import FOLDER
 from triptych_server.tuning.knobs import knobs_for
 from triptych_server.tuning.load import Load
@@ -35,9 +34,7 @@ SCORE = Score(1.0, 1.0, 1.0, 0.0, 1.0)
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory):
     """The demo's CLIP."""
-    repository = CHECKOUT.copy_to(tmp_path_factory.mktemp("tune") / "repository")
-    use_any(CHECKOUT.demo_weights, repository)
-    return repository
+    return demo_repository(tmp_path_factory, faces=False)
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +80,7 @@ def test_what_was_found_is_served_by_its_name(repository, wanted, tmp_path):
     assert {file.parents[1].name for file in files} >= {"clip_visual", "clip_preprocess", "clip_textual"}
     assert all(file.read_text().startswith("# Tuned in a test.\n") for file in files)
     assert [finding for finding in lint(repository) if finding.file.endswith("/best.pbtxt")] == []
-    with Engine(options(repository, tmp_path, profile="best")) as engine, Client(engine.grpc_url) as client:
+    with serving(repository, tmp_path, profile="best") as engine, Client(engine.grpc_url) as client:
         assert client.embed_image(encode(picture(64, 64), "png")).shape == (512,)
         with grpc.InferenceServerClient(engine.grpc_url.removeprefix("grpc://")) as triton:
             assert triton.get_model_config("clip_preprocess").config.instance_group[0].count == 2

@@ -5,38 +5,36 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tests.support import demo
 from tests.support.faces import serve_real_faces
 from tests.support.real import REAL
-from tests.support.serving import CHECKOUT, options
+from tests.support.serving import CHECKOUT, serving
 from triptych_server.engine import Engine
 from triptych_server.errors import ConverterMissingError
 from triptych_server.models.convert import armnn, rknn
 from triptych_server.models.convert.convert import convert, networks_for
 from triptych_server.models.convert.environment import Environment, Recipe, prepare
-from triptych_server.models.use import use_folder
 from triptych_server.models.use_faces import use_faces
 from triptych_server.repository import Repository
 
 
 @pytest.fixture(scope="session")
 def demo_repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
-    """A copy of the checkout's repository with the demo models imported into it."""
-    repository = CHECKOUT.copy_to(tmp_path_factory.mktemp("demo") / "repository")
-    use_folder(CHECKOUT.demo_weights, repository)
-    return repository
+    """The demo's CLIP in place."""
+    return demo.demo_repository(tmp_path_factory, faces=False)
 
 
 @pytest.fixture(scope="session")
 def engine(demo_repository: Repository, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """The plain-CPU profile."""
-    with Engine(options(demo_repository, tmp_path_factory.mktemp("cpu"))) as running:
+    with serving(demo_repository, tmp_path_factory.mktemp("cpu")) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def openvino_engine(demo_repository: Repository, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """The openvino profile on the CPU."""
-    with Engine(options(demo_repository, tmp_path_factory.mktemp("openvino"), profile="openvino")) as running:
+    with serving(demo_repository, tmp_path_factory.mktemp("openvino"), profile="openvino") as running:
         yield running
 
 
@@ -53,14 +51,14 @@ def faces_repository(demo_repository: Repository, tmp_path_factory: pytest.TempP
 @pytest.fixture(scope="session")
 def faces_engine(faces_repository: Repository, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """Faces and search on the plain-CPU profile."""
-    with Engine(options(faces_repository, tmp_path_factory.mktemp("faces_cpu"))) as running:
+    with serving(faces_repository, tmp_path_factory.mktemp("faces_cpu")) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def openvino_faces_engine(faces_repository: Repository, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """Faces and search on the openvino profile."""
-    with Engine(options(faces_repository, tmp_path_factory.mktemp("faces_openvino"), profile="openvino")) as running:
+    with serving(faces_repository, tmp_path_factory.mktemp("faces_openvino"), profile="openvino") as running:
         yield running
 
 

@@ -11,7 +11,7 @@ from tests.support import armnn_delegate
 from tests.support.converted import agree, captions_find_their_pictures, group_photos, infer, original
 from tests.support.faces import ask, connect
 from tests.support.prometheus import counter
-from tests.support.serving import options
+from tests.support.serving import options, serving
 from triptych_server.configs.overrides import Overrides
 from triptych_server.engine import Engine
 from triptych_server.errors import EngineError
@@ -57,7 +57,7 @@ def delegated(armnn_repository, board):
 @pytest.fixture(scope="module")
 def cpu(armnn_repository, tmp_path_factory):
     """The plain-CPU profile on the same models."""
-    with Engine(options(armnn_repository, tmp_path_factory.mktemp("plain"))) as running:
+    with serving(armnn_repository, tmp_path_factory.mktemp("plain")) as running:
         yield running
 
 

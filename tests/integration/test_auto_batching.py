@@ -8,8 +8,7 @@ import pytest
 import tritonclient.grpc as triton_grpc
 
 from tests.support import runnable
-from tests.support.serving import add_model, empty_repository, options
-from triptych_server.engine import Engine
+from tests.support.serving import add_model, empty_repository, serving
 
 LONG_S = 1.0
 """How long OpenVINO waits here for its batch of four: whoever is answered sooner was part of a full one."""
@@ -32,7 +31,7 @@ def client(tmp_path_factory):
     repository = empty_repository(tmp / "repository")
     add_model(repository, "alone", CONFIG, runnable.doubler)
     add_model(repository, "both", CONFIG + TRITON_TOO, runnable.doubler)
-    with Engine(options(repository, tmp)) as engine, triton_grpc.InferenceServerClient(engine.grpc_url.removeprefix("grpc://")) as client:
+    with serving(repository, tmp) as engine, triton_grpc.InferenceServerClient(engine.grpc_url.removeprefix("grpc://")) as client:
         yield client
 
 

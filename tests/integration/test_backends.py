@@ -11,9 +11,8 @@ from tritonclient.utils import InferenceServerException
 
 from tests.support import runnable
 from tests.support.prometheus import batches, counter
-from tests.support.serving import CHECKOUT, add_model, empty_repository, options
+from tests.support.serving import CHECKOUT, add_model, empty_repository, serving
 from triptych_server.configs.read import read_config
-from triptych_server.engine import Engine
 
 SHAPES = """
 backend: "{backend}"
@@ -44,7 +43,7 @@ def repository(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def engine(repository, tmp_path_factory):
-    with Engine(options(repository, tmp_path_factory.mktemp("engine"))) as engine:
+    with serving(repository, tmp_path_factory.mktemp("engine")) as engine:
         yield engine
 
 
@@ -153,7 +152,7 @@ def slow(tmp_path_factory):
     batching = read_config(CHECKOUT.model("clip_visual") / "config.pbtxt").dynamic_batching
     add_model(repository, "slow", f"{SLOW_CONFIG} dynamic_batching {{ {batching} }}", code=SLOW, where="python_models")
     add_model(repository, "through", THROUGH, where="ensembles")
-    with Engine(options(repository, tmp)) as engine:
+    with serving(repository, tmp) as engine:
         yield engine
 
 

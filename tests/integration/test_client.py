@@ -1,7 +1,5 @@
 """The client against the real Triton: four ways in, one answer; threads, failures, status, and the command line."""
 
-import asyncio
-import inspect
 import io
 import json
 import os
@@ -11,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
@@ -20,9 +18,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.support.serving import CHECKOUT, options
+from tests.support.serving import CHECKOUT, serving
+from tests.support.ways import PROTOCOLS, WAYS, Ask, asking, url_of
 from triptych import (
-    AsyncClient,
     Client,
     DeadlineExceeded,
     InvalidInput,
@@ -33,32 +31,6 @@ from triptych import (
 from triptych_server.engine import Engine
 from triptych_server.repository import Repository
 
-Ask = Callable[..., Any]
-WAYS = [(kind, protocol) for kind in ("blocking", "asyncio") for protocol in ("grpc", "http")]
-
-
-def asking(kind: str, url: str, **options: Any) -> Ask:
-    """`ask(method, *arguments)`: the method's result from a client of its own."""
-
-    def blocking(method: str, *arguments: Any, **named: Any) -> Any:
-        with Client(url, **options) as client:
-            result = getattr(client, method)(*arguments, **named)
-            return list(result) if inspect.isgenerator(result) else result
-
-    def through_asyncio(method: str, *arguments: Any, **named: Any) -> Any:
-        async def main() -> Any:
-            async with AsyncClient(url, **options) as client:
-                result = getattr(client, method)(*arguments, **named)
-                return [item async for item in result] if inspect.isasyncgen(result) else await result
-
-        return asyncio.run(main())
-
-    return {"blocking": blocking, "asyncio": through_asyncio}[kind]
-
-
-def url_of(engine: Any, protocol: str) -> str:
-    return str({"grpc": engine.grpc_url, "http": engine.http_url}[protocol])
-
 
 @pytest.fixture(params=WAYS, ids="-".join)
 def ask(request: pytest.FixtureRequest, engine: Any) -> Ask:
@@ -66,7 +38,7 @@ def ask(request: pytest.FixtureRequest, engine: Any) -> Ask:
     return asking(kind, url_of(engine, protocol), metrics_url=engine.metrics_url, headers=engine.control_headers)
 
 
-@pytest.fixture(params=["grpc", "http"])
+@pytest.fixture(params=PROTOCOLS)
 def url(request: pytest.FixtureRequest, engine: Any) -> str:
     return url_of(engine, request.param)
 
@@ -198,7 +170,7 @@ KEY = "a-key-of-this-test"
 @pytest.fixture(scope="module")
 def guarded_engine(demo_repository: Repository, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """With its control APIs closed to whoever does not send the key, as they are when it is open to the network."""
-    with Engine(options(demo_repository, tmp_path_factory.mktemp("guarded"), control_key=KEY)) as running:
+    with serving(demo_repository, tmp_path_factory.mktemp("guarded"), control_key=KEY) as running:
         yield running
 
 

@@ -1,7 +1,5 @@
 """Faces through the client on the real Triton: four ways in, one answer; options, what is not paid for, and the command line."""
 
-import asyncio
-import inspect
 import json
 import os
 import re
@@ -9,7 +7,6 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,40 +16,24 @@ from PIL import Image
 
 from tests.support.real import REAL, needs_real
 from tests.support.serving import CHECKOUT
-from triptych import AsyncClient, Client, InvalidInput
+from tests.support.ways import KINDS, PROTOCOLS, Ask, asking, url_of
+from triptych import Client, InvalidInput
 
-Ask = Callable[..., Any]
-WAYS = [(kind, protocol) for kind in ("blocking", "asyncio") for protocol in ("grpc", "http")]
 PHOTOS = (REAL or Path()) / "photos"
 GROUP, NOBODY = PHOTOS / "group_sts106_crew.jpg", PHOTOS / "noface_coffee.jpg"
 
 pytestmark = needs_real
 
 
-@pytest.fixture(params=["grpc", "http"])
+@pytest.fixture(params=PROTOCOLS)
 def url(request: pytest.FixtureRequest, faces_engine: Any) -> str:
-    return str({"grpc": faces_engine.grpc_url, "http": faces_engine.http_url}[request.param])
+    return url_of(faces_engine, request.param)
 
 
-@pytest.fixture(params=["blocking", "asyncio"])
+@pytest.fixture(params=KINDS)
 def ask(request: pytest.FixtureRequest, url: str, faces_engine: Any) -> Ask:
     """`ask(method, *arguments)`: the method's result from a client of its own, of either kind, over either protocol."""
-    options = {"metrics_url": faces_engine.metrics_url}
-
-    def blocking(method: str, *arguments: Any, **named: Any) -> Any:
-        with Client(url, **options) as client:
-            result = getattr(client, method)(*arguments, **named)
-            return list(result) if inspect.isgenerator(result) else result
-
-    def through_asyncio(method: str, *arguments: Any, **named: Any) -> Any:
-        async def main() -> Any:
-            async with AsyncClient(url, **options) as client:
-                result = getattr(client, method)(*arguments, **named)
-                return [item async for item in result] if inspect.isasyncgen(result) else await result
-
-        return asyncio.run(main())
-
-    return {"blocking": blocking, "asyncio": through_asyncio}[request.param]
+    return asking(request.param, url, metrics_url=faces_engine.metrics_url)
 
 
 @pytest.fixture(scope="module")

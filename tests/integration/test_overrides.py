@@ -4,10 +4,9 @@ import pytest
 import tritonclient.grpc as triton_grpc
 
 from loadtest.random_clip import random_clip, tiny_shape
-from tests.support.serving import CHECKOUT, options
+from tests.support.serving import CHECKOUT, serving
 from triptych import Client
 from triptych_server.configs.overrides import Overrides
-from triptych_server.engine import Engine
 from triptych_server.errors import EngineError
 from triptych_server.models.any_folder import use_any
 
@@ -21,7 +20,7 @@ def test_parameters_are_laid_over_and_stay(tmp_path):
     repository = CHECKOUT.copy_to(tmp_path / "repository")
     use_any(CHECKOUT.demo_weights, repository)
     overrides = Overrides(parameters={"openvino": {"INFERENCE_NUM_THREADS": "1"}})
-    with Engine(options(repository, tmp_path, profile="openvino", overrides=overrides)) as engine:
+    with serving(repository, tmp_path, profile="openvino", overrides=overrides) as engine:
         assert threads(engine, "clip_visual") == threads(engine, "clip_textual") == "1"
         use_any(random_clip(tmp_path, tiny_shape(), seed=1), repository)
         assert threads(engine, "clip_visual") == "1"
@@ -36,6 +35,6 @@ def test_a_gpu_that_is_not_there_is_named(tmp_path):
     use_any(CHECKOUT.demo_weights, repository)
     with (
         pytest.raises(EngineError, match=r"(?s)clip_visual could not be loaded: .*GPU"),
-        Engine(options(repository, tmp_path, profile="cuda", overrides=Overrides(place={"clip_visual": (3,)}))),
+        serving(repository, tmp_path, profile="cuda", overrides=Overrides(place={"clip_visual": (3,)})),
     ):
         pytest.fail("it must not start")

@@ -5,10 +5,9 @@ from collections.abc import Iterator
 import pytest
 from tritonclient.grpc.model_config_pb2 import ModelConfig, ModelInstanceGroup
 
-from tests.support.serving import CHECKOUT, options
+from tests.support.serving import CHECKOUT, serving
 from triptych_server.configs.profiles import profile_names
 from triptych_server.configs.read import profile_config
-from triptych_server.engine import Engine
 from triptych_server.engine.control import ControlApi
 from triptych_server.errors import EngineError
 from triptych_server.models.any_folder import use_any
@@ -30,7 +29,7 @@ def repository(tmp_path_factory) -> Repository:
 
 @pytest.fixture(scope="module")
 def control(repository, tmp_path_factory) -> Iterator[ControlApi]:
-    with Engine(options(repository, tmp_path_factory.mktemp("engine"))) as engine:
+    with serving(repository, tmp_path_factory.mktemp("engine")) as engine:
         yield ControlApi(engine.http_url, engine.control_headers)
 
 

@@ -17,8 +17,7 @@ from tests.support import rknn_board
 from tests.support.converted import agree, captions_find_their_pictures, group_photos, infer, original
 from tests.support.faces import ask, connect, iou
 from tests.support.prometheus import counter
-from tests.support.serving import CHECKOUT, options
-from triptych_server.engine import Engine
+from tests.support.serving import CHECKOUT, serving
 from triptych_server.models import samples
 from triptych_server.models.convert.convert import convert, networks_for
 from triptych_server.models.convert.rknn import RknnConverter
@@ -54,14 +53,14 @@ def npu(repository, rknn_toolkit, tmp_path_factory):
     with contextlib.ExitStack() as stack:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(sys, "executable", str(rknn_board.make_python(folder, rknn_toolkit)))  # Triton's stubs run what the engine runs
-            running = stack.enter_context(Engine(options(repository, folder, profile="rknn")))
+            running = stack.enter_context(serving(repository, folder, profile="rknn"))
         yield running
 
 
 @pytest.fixture(scope="module")
 def cpu(repository, tmp_path_factory):
     """The plain-CPU profile on the same models."""
-    with Engine(options(repository, tmp_path_factory.mktemp("plain"))) as running:
+    with serving(repository, tmp_path_factory.mktemp("plain")) as running:
         yield running
 
 

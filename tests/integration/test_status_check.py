@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.support import runnable
-from tests.support.serving import add_model, empty_repository, options
+from tests.support.serving import add_model, empty_repository, serving
 from triptych.metrics import fetch
-from triptych_server.engine import Engine
 from triptych_server.engine.control import ControlApi
 from triptych_server.errors import EngineError
 
@@ -40,7 +39,7 @@ def test_a_model_that_fell_back_fails_the_check_and_shows_in_the_metrics(tmp_pat
     repository = empty_repository(tmp_path / "repository")
     add_model(repository, "asked_cpu", CONFIG % "CPU", runnable.doubler)
     add_model(repository, "asked_gpu", CONFIG % "GPU" + ALLOWED, runnable.doubler)
-    with Engine(options(repository, tmp_path)) as engine:
+    with serving(repository, tmp_path) as engine:
         done = check(engine)
         metrics = fetch(engine.metrics_url, 10)
     assert (done.returncode, done.stdout) == (1, "")
@@ -54,7 +53,7 @@ def test_a_closed_index_does_not_hide_a_model_that_is_not_ready(tmp_path):
     """As in a container: bound to every address, so that the index is closed to those without the control key."""
     repository = empty_repository(tmp_path / "repository")
     add_model(repository, "good", CONFIG % "CPU", runnable.doubler)
-    with Engine(options(repository, tmp_path, control_key="secret")) as engine:
+    with serving(repository, tmp_path, control_key="secret") as engine:
         done = check(engine, XDG_STATE_HOME=str(tmp_path))
         assert (done.returncode, done.stderr) == (0, "")
         assert done.stdout == "1 models are ready, on the devices that they were asked to run on\n"

@@ -15,10 +15,9 @@ from tritonclient.utils import InferenceServerException
 from tests.support.bad_images import INSIDE
 from tests.support.certificates import make_certificates
 from tests.support.gateway import gateway
-from tests.support.serving import add_model, empty_repository, options
+from tests.support.serving import add_model, empty_repository, serving
 from triptych import TLS, Client, RetryPolicy, ServerUnreachable
 from triptych.cli.control_key import noted_key
-from triptych_server.engine import Engine
 from triptych_server.engine.server_tls import ServerTLS
 from triptych_server.errors import EngineError
 
@@ -86,7 +85,7 @@ def repository(tmp_path_factory):
 @pytest.fixture(scope="module")
 def engine(repository, tmp_path_factory):
     """As `triptych serve` starts it, with nothing asked for."""
-    with Engine(options(repository, tmp_path_factory.mktemp("engine"), log_verbose=True)) as engine:
+    with serving(repository, tmp_path_factory.mktemp("engine"), log_verbose=True) as engine:
         yield engine
 
 
@@ -180,7 +179,7 @@ def certificates(tmp_path_factory):
 @needs_openssl
 def test_mutual_tls_lets_known_clients_in_and_shows_the_network_nothing_else(repository, certificates, tmp_path):
     tls = ServerTLS(certificates / "server.pem", certificates / "server.key", certificates / "ca.pem")
-    with Engine(options(repository, tmp_path, host="0.0.0.0", tls=tls)) as engine:
+    with serving(repository, tmp_path, host="0.0.0.0", tls=tls) as engine:
         assert engine.grpc_url.startswith("grpcs://127.0.0.1:")
         known = TLS(certificates / "ca.pem", certificates / "client.pem", certificates / "client.key")
         with Client(engine.grpc_url, tls=known) as client:
@@ -219,7 +218,7 @@ def test_certificates_that_cannot_be_used_are_refused_before_the_start(certifica
 
 
 def test_shared_memory_is_open_to_clients_only_where_it_was_asked_for(repository, tmp_path):
-    with Engine(options(repository, tmp_path, client_shared_memory=True)) as engine:
+    with serving(repository, tmp_path, client_shared_memory=True) as engine:
         with triton.InferenceServerClient(engine.grpc_url.removeprefix("grpc://")) as client:
             client.get_system_shared_memory_status()
         assert http(f"{engine.http_url}/v2/repository/index", "POST", b"")[0] == 403

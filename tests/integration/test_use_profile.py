@@ -9,8 +9,8 @@ import pytest
 import tritonclient.grpc as triton_grpc
 
 from tests.support import runnable
-from tests.support.serving import add_model, empty_repository, options
-from triptych_server.engine import Engine, http_api
+from tests.support.serving import add_model, empty_repository, serving
+from triptych_server.engine import http_api
 from triptych_server.engine.running import running_engines
 from triptych_server.errors import ConfigError, EngineError
 from triptych_server.models.use_profile import use_profile
@@ -38,7 +38,7 @@ def engine(tmp_path_factory):
     other = add_model(repository, "another", NETWORK.format(backend="onnxruntime", dim=4), runnable.doubler)  # loads before net
     (other / "configs").mkdir()
     (other / "configs" / "cuda.pbtxt").write_text('name: "another"\n' + NETWORK.format(backend="openvino", dim=4))
-    with Engine(options(repository, tmp)) as running:
+    with serving(repository, tmp) as running:
         yield running
 
 

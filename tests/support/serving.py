@@ -1,8 +1,10 @@
 """Small repositories for tests of the engine and the backends on the real Triton."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from triptych_server.engine import EngineOptions
+from triptych_server.engine import Engine, EngineOptions
 from triptych_server.repository import FOLDERS, Repository
 
 CHECKOUT = Repository(Path(__file__).resolve().parents[2])
@@ -34,3 +36,12 @@ def options(repository: Repository, tmp: Path, **more) -> EngineOptions:
     """Any free ports, and the log in the test's own folder."""
     defaults = {"http_port": 0, "grpc_port": 0, "metrics_port": 0, "log_file": tmp / "triton.log", "start_timeout": 120}
     return EngineOptions(repository, **{**defaults, **more})
+
+
+@contextmanager
+def serving(repository: Repository, tmp: Path, **more) -> Iterator[Engine]:
+    """An engine that is ended at once: an orderly stop waits seconds for every Python process, and has tests of its own."""
+    with Engine(options(repository, tmp, **more)) as engine:
+        yield engine
+        engine.kill()
+        engine.wait()

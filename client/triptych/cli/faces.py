@@ -11,6 +11,7 @@ from rich.text import Text
 
 from triptych.cli import drawing, options
 from triptych.cli.console import CommandError, bar, fail, out, skipped
+from triptych.cli.grouped import grouped
 from triptych.cli.photos import photos_of
 from triptych.cli.rows import numbers
 from triptych.client import Client
@@ -21,6 +22,7 @@ from triptych.results import Found
 NONE = "-"
 
 
+@grouped
 def faces(
     photos: Annotated[list[Path], typer.Argument(help="Files, or folders to look through.", show_default=False)],
     folder: Annotated[
@@ -31,20 +33,15 @@ def faces(
     ] = None,
     max_faces: Annotated[int | None, typer.Option(help="Only the surest of a photo; 0: all.", show_default="the server's")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON line per photo, embeddings included.")] = False,
-    url: options.Url = options.URL,
     concurrency: options.Concurrency = options.CONCURRENCY,
-    timeout: options.Timeout = options.TIMEOUT,
-    header: options.Header = None,
-    tls_root: options.TlsRoot = None,
-    tls_certificate: options.TlsCertificate = None,
-    tls_key: options.TlsKey = None,
+    server: options.Server = options.SERVER,
 ) -> None:
     """Find the faces on photos. What cannot be read is skipped, listed at the end, and makes the exit code 1."""
     files = photos_of(photos)
     drawings = _drawings(files, folder)
     failures: list[tuple[str, str]] = []
     table = _table()
-    with options.client(url, timeout, header, tls_root, tls_certificate, tls_key) as client:
+    with server.client() as client:
         for photo, found in _found(client, files, min_score, max_faces, concurrency, failures):
             if as_json:
                 typer.echo(_json_line(photo, found))

@@ -15,11 +15,13 @@ import typer
 
 from triptych.cli import library_options, options
 from triptych.cli.console import CommandError, err, fail, out, skipped
+from triptych.cli.grouped import grouped
 
 if TYPE_CHECKING:
     from triptych.library import IndexReport, Library, Progress
 
 
+@grouped
 def index(
     folders: Annotated[list[Path] | None, typer.Argument(help="Folders of photos.", show_default="all that were indexed before")] = None,
     library: library_options.File = None,
@@ -27,13 +29,8 @@ def index(
     retry: Annotated[bool, typer.Option("--retry", help="Try photos again that could not be indexed and have not changed.")] = False,
     forget: Annotated[bool, typer.Option("--forget", help="Remove the folders' photos from the library; the files stay.")] = False,
     as_json: library_options.AsJson = False,
-    url: options.Url = options.URL,
     concurrency: options.Concurrency = options.CONCURRENCY,
-    timeout: options.Timeout = options.TIMEOUT,
-    header: options.Header = None,
-    tls_root: options.TlsRoot = None,
-    tls_certificate: options.TlsCertificate = None,
-    tls_key: options.TlsKey = None,
+    server: options.Server = options.SERVER,
 ) -> None:
     """Make photos searchable: what is new or changed is sent to the server, what moved is followed, what is gone is removed.
 
@@ -45,7 +42,7 @@ def index(
                 raise CommandError("name the folders to forget")
             out().print(f"{sum(map(opened.forget, folders))} photos removed from the library")
             return
-        with options.client(url, timeout, header, tls_root, tls_certificate, tls_key) as client:
+        with server.client() as client:
             if anew:
                 client.embed_text("is the server there?")  # before anything is dropped
                 opened.begin_anew()

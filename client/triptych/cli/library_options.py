@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -34,13 +35,25 @@ def opened(file: Path | None, *, make: bool = False) -> "Library":
     return Library.open(file, make=make)
 
 
-def only(people: list[str] | None, since: str | None, until: str | None, folder: Path | None) -> "Only":
-    """The filters that were given."""
-    from triptych.library import Only
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which photos are looked at."""
 
-    first = _days("--since", since)[0] if since else None
-    last = _days("--until", until)[1] if until else None
-    return Only(tuple(people or ()), first, last, folder.resolve() if folder else None)
+    person: Person = None
+    since: Since = None
+    until: Until = None
+    below: Folder = None
+
+    def only(self) -> "Only":
+        """For the library; CommandError for what is no date."""
+        from triptych.library import Only
+
+        first = _days("--since", self.since)[0] if self.since else None
+        last = _days("--until", self.until)[1] if self.until else None
+        return Only(tuple(self.person or ()), first, last, self.below.resolve() if self.below else None)
+
+
+FILTERS = Filters()
 
 
 def show(title: str, hits: "Sequence[Hit]", as_json: bool, sheet: Path | None) -> None:

@@ -1,5 +1,7 @@
 """Options that every command has which talks to a server, and the client made of them."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -22,21 +24,28 @@ ControlKeyFile = Annotated[
 ]
 Concurrency = Annotated[int, typer.Option("--concurrency", min=1, help="Requests under way at a time.")]
 
-URL, TIMEOUT, CONCURRENCY = DEFAULT_URL, 30.0, 16
+CONCURRENCY = 16
 
 
-def client(
-    url: str,
-    timeout: float,
-    header: list[str] | None,
-    root: Path | None,
-    certificate: Path | None,
-    key: Path | None,
-    metrics_url: str | None = None,
-) -> Client:
-    """A client for the options above; raises TriptychError for those that make no sense."""
-    tls = TLS(root, certificate, key) if root or certificate or key else None
-    return Client(url, timeout=timeout, headers=headers(header or []), tls=tls, metrics_url=metrics_url)
+@dataclass(frozen=True, slots=True)
+class Server:
+    """How a server is reached."""
+
+    url: Url = DEFAULT_URL
+    timeout: Timeout = 30.0
+    header: Header = None
+    tls_root: TlsRoot = None
+    tls_certificate: TlsCertificate = None
+    tls_key: TlsKey = None
+
+    def client(self, metrics_url: str | None = None, more: Sequence[str] = ()) -> Client:
+        """A client that sends `more` headers, too; raises TriptychError for options that make no sense."""
+        tls = TLS(self.tls_root, self.tls_certificate, self.tls_key) if self.tls_root or self.tls_certificate or self.tls_key else None
+        sent = headers([*(self.header or []), *more])
+        return Client(self.url, timeout=self.timeout, headers=sent, tls=tls, metrics_url=metrics_url)
+
+
+SERVER = Server()
 
 
 def headers(lines: list[str]) -> dict[str, str]:

@@ -1,10 +1,13 @@
-"""Photos in folders: what is embedded when a folder is named."""
+"""Photos in folders: what is embedded when a folder is named, and how."""
 
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from triptych.cli.console import CommandError
+from triptych.cli.console import CommandError, bar
+from triptych.client import Client
+from triptych.errors import TriptychError
+from triptych.results import Embedding
 
 EXTENSIONS = frozenset({".jpg", ".jpeg", ".jpe", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"})
 
@@ -29,3 +32,16 @@ def _visible(folder: Path) -> Iterator[Path]:
 def photos_of(paths: Iterable[Path]) -> list[Path]:
     """Files as they are named, and the photos of folders, in the order given."""
     return [photo for path in paths for photo in (photos_in(path) if path.is_dir() else [path])]
+
+
+def embedded(client: Client, photos: list[Path], concurrency: int, failures: list[tuple[str, str]]) -> Iterator[tuple[Path, Embedding]]:
+    """Photos with their embeddings as they come, with a bar; what cannot be read is added to `failures`, with the reason."""
+    with bar("embedding", len(photos)) as progress:
+
+        def skip(photo: Path, error: TriptychError) -> None:
+            failures.append((str(photo), str(error)))
+            progress.advance()
+
+        for photo, embedding in client.embed_images(photos, concurrency=concurrency, on_error=skip):
+            progress.advance()
+            yield photo, embedding

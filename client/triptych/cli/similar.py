@@ -8,29 +8,23 @@ import typer
 
 from triptych.cli import library_options, options
 from triptych.cli.console import CommandError, out
+from triptych.cli.grouped import grouped
 
 if TYPE_CHECKING:
     from triptych.library import Library
 
 
+@grouped
 def similar(
     photo: Annotated[Path | None, typer.Argument(help="A photo, of the library or not.", show_default=False)] = None,
     duplicates: Annotated[bool, typer.Option("--duplicates", help="Show groups of photos that look the same instead.")] = False,
     threshold: Annotated[float, typer.Option(min=0.5, max=1, help="For --duplicates: the cosine from which on two are the same.")] = 0.98,
-    person: library_options.Person = None,
-    since: library_options.Since = None,
-    until: library_options.Until = None,
-    folder: library_options.Folder = None,
+    filters: library_options.Filters = library_options.FILTERS,
     limit: library_options.Limit = 10,
     as_json: library_options.AsJson = False,
     sheet: library_options.Sheet = None,
     library: library_options.File = None,
-    url: options.Url = options.URL,
-    timeout: options.Timeout = options.TIMEOUT,
-    header: options.Header = None,
-    tls_root: options.TlsRoot = None,
-    tls_certificate: options.TlsCertificate = None,
-    tls_key: options.TlsKey = None,
+    server: options.Server = options.SERVER,
 ) -> None:
     """Find photos that look like one. Only for a file that is not in the library the server is asked."""
     if (photo is None) != duplicates:
@@ -39,8 +33,8 @@ def similar(
         if photo is None:
             _duplicates(opened, threshold, limit, as_json, sheet)
             return
-        only = library_options.only(person, since, until, folder)
-        with options.client(url, timeout, header, tls_root, tls_certificate, tls_key) as client:
+        only = filters.only()
+        with server.client() as client:
             hits = opened.similar(photo, client, only=only, limit=limit)
     library_options.show(f"like {photo.name}", hits, as_json, sheet)
 

@@ -11,13 +11,15 @@ from rich.text import Text
 from triptych.cli import options
 from triptych.cli.console import err, fail, out
 from triptych.cli.control_key import CONTROL_HEADERS, given_key, noted_key
+from triptych.cli.grouped import grouped
 from triptych.status import ModelStatus, ServerStatus
 
 ABSENT = "-"
+_SERVER = options.Server(timeout=10.0)
 
 
+@grouped
 def status(
-    url: options.Url = options.URL,
     metrics_url: Annotated[
         str | None,
         typer.Option(envvar="TRIPTYCH_METRICS_URL", help="Triton's metrics.", show_default="port 8002 of the same host"),
@@ -26,39 +28,35 @@ def status(
         bool, typer.Option("--check", help="One line; fails, too, when a model runs elsewhere than asked. For health checks.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    timeout: options.Timeout = 10.0,
-    header: options.Header = None,
     control_key_file: options.ControlKeyFile = None,
-    tls_root: options.TlsRoot = None,
-    tls_certificate: options.TlsCertificate = None,
-    tls_key: options.TlsKey = None,
+    server: options.Server = _SERVER,
 ) -> None:
     """Show what every model of a server is doing. Exit code 1 when one that was to be loaded is not ready."""
-    control_key = given_key(control_key_file) or noted_key(url)
+    control_key = given_key(control_key_file) or noted_key(server.url)
     keys = [f"{name}: {control_key}" for name in CONTROL_HEADERS if control_key]
-    with options.client(url, timeout, [*(header or []), *keys], tls_root, tls_certificate, tls_key, metrics_url) as client:
-        server = client.server_status()
+    with server.client(metrics_url, keys) as client:
+        seen = client.server_status()
     if as_json:
-        typer.echo(json.dumps({**dataclasses.asdict(server), "problems": server.problems}, indent=2))
+        typer.echo(json.dumps({**dataclasses.asdict(seen), "problems": seen.problems}, indent=2))
     elif check:
-        if not server.problems:
-            idle = sum(model.idle for model in server)
+        if not seen.problems:
+            idle = sum(model.idle for model in seen)
             typer.echo(
-                f"{sum(model.ready for model in server)} models are ready, on the devices that they were asked to run on"
+                f"{sum(model.ready for model in seen)} models are ready, on the devices that they were asked to run on"
                 + f"; {idle} are idle, to be loaded on demand" * bool(idle)
             )
     else:
-        out().print(_table(server))
-        if server.note:
-            err().print(f"note: {server.note}", markup=False, soft_wrap=True)
+        out().print(_table(seen))
+        if seen.note:
+            err().print(f"note: {seen.note}", markup=False, soft_wrap=True)
     if check:
-        for problem in server.problems:
+        for problem in seen.problems:
             fail(problem)
-        raise typer.Exit(1 if server.problems else 0)
-    waiting = [model for model in server if model.waiting]
+        raise typer.Exit(1 if seen.problems else 0)
+    waiting = [model for model in seen if model.waiting]
     if waiting:
         reasons = "; ".join(f"{model.name} is {model.state}" + (f" ({model.reason})" if model.reason else "") for model in waiting)
-        raise typer.Exit(fail(f"{len(waiting)} of {len(server)} models are not ready: {reasons}"))
+        raise typer.Exit(fail(f"{len(waiting)} of {len(seen)} models are not ready: {reasons}"))
 
 
 def _table(server: ServerStatus) -> Table:

@@ -9,7 +9,7 @@ import pytest
 from demo.people import draw_group, sample_group
 from demo.people.person import ALBUM_PEOPLE
 from tests.support.gateway import CLIP, PACK, Running, gateway
-from tests.support.serving import CHECKOUT, options
+from tests.support.serving import CHECKOUT, serving
 from triptych_server.engine import Engine
 from triptych_server.models.any_folder import use_any
 from triptych_server.models.served_names import ServedName
@@ -27,7 +27,7 @@ def named_repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
 
 @pytest.fixture(scope="session")
 def triton(named_repository: Repository, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    with Engine(options(named_repository, tmp_path_factory.mktemp("triton"), log_verbose=True)) as engine:
+    with serving(named_repository, tmp_path_factory.mktemp("triton"), log_verbose=True) as engine:
         yield engine
 
 

@@ -10,9 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.support.gateway import CLIP, FACES, VISUAL, gateway
-from tests.support.serving import options
+from tests.support.serving import serving
 from triptych import Client
-from triptych_server.engine import Engine
 
 TEXTUAL = {"clip": {"textual": {"modelName": CLIP}}}
 
@@ -20,7 +19,7 @@ TEXTUAL = {"clip": {"textual": {"modelName": CLIP}}}
 @pytest.fixture
 def other(named_repository, folder):
     """A second Triton, to be killed."""
-    with Engine(options(named_repository, folder)) as engine:
+    with serving(named_repository, folder) as engine:
         yield engine
 
 

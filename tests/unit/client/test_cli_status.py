@@ -24,7 +24,7 @@ def show(monkeypatch, capsys):
 
     def run(*models, note=None, **given):
         server = SimpleNamespace(server_status=lambda: ServerStatus(models, note))
-        monkeypatch.setattr(options, "client", lambda *_: nullcontext(server))
+        monkeypatch.setattr(options.Server, "client", lambda *_: nullcontext(server))
         code = 0
         try:
             status(**given)
@@ -84,11 +84,11 @@ def test_the_control_key_opens_the_index(monkeypatch):
     sent = []
     monkeypatch.setenv("TRIPTYCH_CONTROL_KEY", "secret")
 
-    def client(url, timeout, header, *_):
-        sent.extend(header)
+    def client(server, metrics_url, more):
+        sent.extend([*server.header, *more])
         return nullcontext(SimpleNamespace(server_status=lambda: ServerStatus((GOOD,))))
 
-    monkeypatch.setattr(options, "client", client)
+    monkeypatch.setattr(options.Server, "client", client)
     with pytest.raises(typer.Exit) as end:
         status(check=True, header=["x-tenant: a"])
     assert end.value.exit_code == 0
