@@ -9,8 +9,8 @@ from triptych_server.configs.read import DEFAULT_PROFILE
 from triptych_server.engine.options import EngineOptions
 from triptych_server.engine.ports import Ports
 from triptych_server.engine.triton import Triton
-from triptych_server.serving.backpressure import FOLDER_VARIABLE
 from triptych_server.serving.instance import PROFILE_VARIABLE
+from triptych_server.serving.load import FOLDER_VARIABLE
 
 CLOSED_APIS = ("model-repository", "logging", "trace")
 """Who may load a model can run any code; logging and trace write files of the caller's choice."""

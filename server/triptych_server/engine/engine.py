@@ -34,8 +34,8 @@ from triptych_server.errors import (
     EngineError,
     TritonCrashedError,
 )
-from triptych_server.serving.backpressure import left_unanswered
 from triptych_server.serving.idle_models import IdleModels
+from triptych_server.serving.load import left_unanswered
 
 POLL_SECONDS = 0.1
 START_ATTEMPTS = 5

@@ -12,9 +12,10 @@ import triton_python_backend_utils as pb_utils
 
 from triptych_server.errors import OverloadedError
 from triptych_server.serving import responses
-from triptych_server.serving.backpressure import Fed, Load, backpressure_folder
 from triptych_server.serving.end_with_server import end_with_server
 from triptych_server.serving.instance import Instance
+from triptych_server.serving.load import Load, backpressure_folder
+from triptych_server.serving.neighbours import Fed, Sharers
 from triptych_server.serving.queue_metrics import QueueMetrics
 from triptych_server.serving.request_queue import BULK, URGENT, Item, RequestQueue, Waiting
 from triptych_server.serving.serving_options import ServingOptions
@@ -52,7 +53,13 @@ class Intake(Generic[Item]):
         self._showing = threading.Lock()
         self._reads = False
         self._fed = Fed(self._options.feeds, backpressure_folder())
+        self._sharers, self._at_once = Sharers((), None), 1
+        self._turn = threading.Lock()
         self._workers: list[threading.Thread] = []
+
+    def take_turns(self, at_once: int) -> None:
+        """With those that the model's parameters name, before `start`: `at_once` batches keep it busy, and nothing is made for it then."""
+        self._sharers, self._at_once = Sharers(self._options.takes_turns_with, backpressure_folder()), at_once
 
     def start(self, workers: int, work: Callable[[], None]) -> None:
         """Start threads that take requests with `next` until that gives None. When `work` raises, what its batch lacks is answered, and it
@@ -84,10 +91,14 @@ class Intake(Generic[Item]):
             self._metrics.count(refused=len(refused))
 
     def next(self, most_rows: int = 1) -> list[Waiting[Item]] | None:
-        """Wait while those that this model feeds have enough, then for the next batch, after which `done` is to be called; None when the
-        model is being closed and nothing is left. Who has waited too long, or has gone, is answered and left out, so it may be empty."""
-        self._fed.wait()
-        taken = self._queue.take(most_rows)
+        """Wait while those that this model feeds have enough, then for the next batch and for what those make that it takes turns with.
+        `done` is to be called after it. None when the model is being closed and nothing is left. Who has waited too long, or has gone, is
+        answered and left out, so it may be empty."""
+        with self._turn:  # one batch after the other is gathered
+            self._fed.wait()
+            self._queue.wait()
+            self._sharers.wait(lambda: self._queue.is_enough(most_rows))
+            taken = self._queue.take(most_rows)
         if taken is None:
             return None
         self._busy[threading.get_ident()] = [*taken.batch, *taken.expired]  # owed from here on
@@ -143,7 +154,8 @@ class Intake(Generic[Item]):
     def _show(self) -> None:
         with self._showing:  # whoever is last has seen all changes
             waiting = len(self._queue)
-            self._load.show(full=waiting >= self._enough, owes=self._reads or waiting > 0 or bool(self._busy))
+            is_its_turn = bool(self._sharers) and len(self._busy) >= self._at_once
+            self._load.show(full=waiting >= self._enough or is_its_turn, owes=self._reads or waiting > 0 or bool(self._busy))
 
     def _waiting(self, request: pb_utils.InferenceRequest, found: Read[Item]) -> Waiting[Item]:
         now, limit = time.monotonic(), float(self._options.max_wait_seconds)

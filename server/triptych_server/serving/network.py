@@ -61,6 +61,8 @@ class NetworkBackend:
         self._most_rows = max(1, self._instance.max_batch_size) if gathers else 1
         self._places = Places(self._session.concurrency, every=not gathers)
         self._intake = Intake[Arrays](self._instance)
+        if device.actual.startswith("CPU"):
+            self._intake.take_turns(self._places.computing)
         self._intake.start(self._session.concurrency + 1, self._work)  # one answers while the others compute
 
     def execute(self, requests: Sequence[pb_utils.InferenceRequest]) -> None:

@@ -10,11 +10,11 @@ SHORT_SECONDS = 0.01
 
 class Places:
     """The places of a runtime that takes `concurrency` runs, one of which waits its turn inside it; `every`: all are given out, however
-    long a run takes."""
+    long a run takes. `computing`: so many compute at the same time."""
 
     def __init__(self, concurrency: int, *, every: bool = False) -> None:
-        self._most, self._computing = concurrency, concurrency if every else max(1, concurrency - 1)
-        self._limit = self._computing
+        self._most, self.computing = concurrency, concurrency if every else max(1, concurrency - 1)
+        self._limit = self.computing
         self._taken = self._running = 0
         self._changed = threading.Condition()
 
@@ -42,8 +42,8 @@ class Places:
             self._taken -= 1
             self._running -= running > 0
             if seconds is not None:
-                alone = seconds * self._computing / max(running, self._computing)  # the rest of the time it waited its turn
-                self._limit = self._most if alone < SHORT_SECONDS else self._computing
+                alone = seconds * self.computing / max(running, self.computing)  # the rest of the time it waited its turn
+                self._limit = self._most if alone < SHORT_SECONDS else self.computing
             self._changed.notify_all()
 
 

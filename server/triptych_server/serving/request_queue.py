@@ -60,6 +60,16 @@ class RequestQueue(Generic[Item]):
             self._changed.notify_all()
         return refused
 
+    def wait(self) -> None:
+        """Until something waits here, or nothing ever will."""
+        with self._changed:
+            self._changed.wait_for(lambda: len(self) or self._closing)
+
+    def is_enough(self, most_rows: int) -> bool:
+        """Whether more would make no better batch: it is full, somebody in it is in a hurry, or nothing more will come."""
+        with self._changed:
+            return bool(self._closing or self._lines[URGENT]) or sum(each.rows for each in self._lines[BULK]) >= most_rows
+
     def take(self, most_rows: int) -> Taken[Item] | None:
         """Wait for requests, and take as many of the first ones as make `most_rows` together, or one that is larger; none overtakes another
         of its priority. Whose time is over leaves as well, wherever it stands: bulk work that urgent work never lets through is told in

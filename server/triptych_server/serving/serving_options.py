@@ -13,21 +13,23 @@ NICEST = 19
 @dataclass(frozen=True, slots=True)
 class ServingOptions:
     """`max_waiting`: requests of each priority; `max_wait_seconds`: a client may ask for less; `default_priority`: 1 urgent, 2 bulk.
-    `feeds`: the models that get what this one makes; it waits while enough waits there. `nice`: how far its process stands back where
+    `feeds`: the models that get what this one makes; it waits while enough waits there. `takes_turns_with`: those that feed it
+    from the same cores. `nice`: how far its process stands back where
     others want the same cores, 0 to 19, as in nice(1)."""
 
     max_waiting: int = 64
     max_wait_seconds: int = 60
     default_priority: int = BULK
     feeds: tuple[str, ...] = ()
+    takes_turns_with: tuple[str, ...] = ()
     nice: int = 0
 
     @classmethod
     def from_parameters(cls, parameters: Parameters, model: str) -> Self:
         """ConfigError for a bound or time of nothing, a priority that there is not, or a niceness that takes from others."""
         default = cls()
-        feeds = tuple(filter(None, (name.strip() for name in parameters.text("feeds").split(","))))
-        found = cls(feeds=feeds, **{key: parameters.integer(key, getattr(default, key)) for key in SERVING_KEYS - {"feeds"}})
+        numbers = {key: parameters.integer(key, getattr(default, key)) for key in SERVING_KEYS - {"feeds", "takes_turns_with"}}
+        found = cls(feeds=_names(parameters.text("feeds")), takes_turns_with=_names(parameters.text("takes_turns_with")), **numbers)
         for key in ("max_waiting", "max_wait_seconds"):
             if (value := getattr(found, key)) < 1:
                 raise ConfigError(f"{model}: parameter {key} is {value}; expected at least 1")
@@ -38,3 +40,7 @@ class ServingOptions:
         if not 0 <= found.nice <= NICEST:
             raise ConfigError(f"{model}: parameter nice is {found.nice}; expected 0 to {NICEST}")
         return found
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(filter(None, (name.strip() for name in text.split(","))))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from triptych_server.errors import ConfigError
 
-SERVING_KEYS = frozenset({"max_waiting", "max_wait_seconds", "default_priority", "feeds", "nice"})
+SERVING_KEYS = frozenset({"max_waiting", "max_wait_seconds", "default_priority", "feeds", "takes_turns_with", "nice"})
 """Those of every model that we serve, whatever runs it (serving/serving_options.py); no runtime sees them."""
 TRUE, FALSE = {"true", "yes", "1", "on"}, {"false", "no", "0", "off"}
 

@@ -106,6 +106,17 @@ def test_many_threads_lose_nothing():
     assert sorted(seen) == list(range(900))
 
 
+def test_a_batch_is_enough_when_it_is_full_in_a_hurry_or_the_last():
+    queue = queue_of(waiting("a", 3))
+    assert not queue.is_enough(4)
+    queue.put([waiting("b")])
+    assert queue.is_enough(4)
+    assert queue_of(waiting("urgent", priority=URGENT)).is_enough(4)
+    closed = queue_of(waiting("a"))
+    closed.close()
+    assert closed.is_enough(4)
+
+
 def test_options_are_read_and_checked():
     read = ServingOptions.from_parameters(Parameters({"max_waiting": "9", "max_wait_seconds": "5", "default_priority": "1"}), "net")
     assert read == ServingOptions(9, 5, URGENT)

@@ -1,25 +1,28 @@
-"""Who feeds a model waits while enough waits there, never for one that has gone, and never for ever."""
+"""Who feeds a model waits while enough waits there, a batch for what is being decoded for it: never for the dead, and never for ever."""
 
 import errno
 import os
 import threading
 
-from triptych_server.serving import backpressure
-from triptych_server.serving.backpressure import FOLDER_VARIABLE, Fed, Load, backpressure_folder, left_unanswered
+import pytest
+
+from triptych_server.serving import load, neighbours
+from triptych_server.serving.load import FOLDER_VARIABLE, Load, Loads, backpressure_folder, left_unanswered
+from triptych_server.serving.neighbours import Fed
 
 GONE = 2**22 + 1  # above every process id of Linux
 
 
-def waiting(fed):
+def waiting(others, *more):
     """A thread that waits, and what it sets when it goes on."""
     went_on = threading.Event()
-    thread = threading.Thread(target=lambda: (fed.wait(), went_on.set()), daemon=True)
+    thread = threading.Thread(target=lambda: (others.wait(*more), went_on.set()), daemon=True)
     thread.start()
     return went_on
 
 
 def test_it_waits_until_there_is_room(tmp_path, monkeypatch):
-    monkeypatch.setattr(backpressure, "LONGEST_WAIT_SECONDS", 600.0)
+    monkeypatch.setattr(neighbours, "LONGEST_WAIT_SECONDS", 600.0)
     network, fed = Load("network", tmp_path), Fed(("network", "other"), tmp_path)
     network.show(full=True, owes=True)
     went_on = waiting(fed)
@@ -31,21 +34,21 @@ def test_it_waits_until_there_is_room(tmp_path, monkeypatch):
 
 
 def test_one_instance_with_room_is_enough(tmp_path, monkeypatch):
-    monkeypatch.setattr(backpressure, "LONGEST_WAIT_SECONDS", 600.0)
+    monkeypatch.setattr(neighbours, "LONGEST_WAIT_SECONDS", 600.0)
     Load("network", tmp_path).show(full=True, owes=True)
     (tmp_path / f"network.{os.getppid()}").write_bytes(b"\0\0")
     assert waiting(Fed(("network",), tmp_path)).wait(30)
 
 
 def test_nobody_waits_for_a_killed_model_or_one_of_another_name(tmp_path, monkeypatch):
-    monkeypatch.setattr(backpressure, "LONGEST_WAIT_SECONDS", 600.0)
+    monkeypatch.setattr(neighbours, "LONGEST_WAIT_SECONDS", 600.0)
     (tmp_path / f"network.{GONE}").write_bytes(b"\1\1")
     (tmp_path / f"network.large.{os.getpid()}").write_bytes(b"\1\1")
     assert waiting(Fed(("network",), tmp_path)).wait(30)
 
 
 def test_the_wait_ends_whatever_the_other_shows(tmp_path, monkeypatch):
-    monkeypatch.setattr(backpressure, "LONGEST_WAIT_SECONDS", 0.05)
+    monkeypatch.setattr(neighbours, "LONGEST_WAIT_SECONDS", 0.05)
     Load("network", tmp_path).show(full=True, owes=True)
     assert waiting(Fed(("network",), tmp_path)).wait(30)
 
@@ -79,12 +82,48 @@ def test_a_look_that_fails_ends_no_worker(tmp_path, monkeypatch):
     def look(self):
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
-    monkeypatch.setattr(Fed, "_look", look)
+    monkeypatch.setattr(Loads, "_look", look)
     Fed(("network",), tmp_path).wait()
 
 
 def test_a_process_that_ends_in_order_while_it_is_looked_at_owes_nothing(tmp_path, monkeypatch):
     file = tmp_path / f"network.{GONE}"
     file.write_bytes(b"\0\1")
-    monkeypatch.setattr(backpressure, "_is_alive", lambda file: bool(file.unlink()))
+    monkeypatch.setattr(load, "_is_alive", lambda file: bool(file.unlink()))
     assert not left_unanswered("network", tmp_path)
+
+
+def test_a_batch_waits_for_what_is_being_decoded_on_its_cores(tmp_path, monkeypatch):
+    monkeypatch.setattr(neighbours, "LONGEST_GATHERING_SECONDS", 600.0)
+    decoder, sharers = Load("decoder", tmp_path), Sharers(("decoder",), tmp_path)
+    assert sharers
+    decoder.show(full=False, owes=True)
+    went_on = waiting(sharers, lambda: False)
+    assert not went_on.wait(0.05)
+    decoder.show(full=False, owes=False)
+    assert went_on.wait(30)
+
+
+def test_a_full_batch_waits_for_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(neighbours, "LONGEST_GATHERING_SECONDS", 600.0)
+    Load("decoder", tmp_path).show(full=False, owes=True)
+    full = threading.Event()
+    went_on = waiting(Sharers(("decoder",), tmp_path), full.is_set)
+    assert not went_on.wait(0.05)
+    full.set()
+    assert went_on.wait(30)
+
+
+def test_idle_decoders_are_not_waited_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(neighbours.time, "sleep", lambda seconds: pytest.fail("it waited"))
+    Load("decoder", tmp_path).show(full=True, owes=False)
+    Sharers(("decoder",), tmp_path).wait(lambda: False)
+    nobody = Sharers((), tmp_path)
+    nobody.wait(lambda: False)
+    assert not nobody
+
+
+def test_a_decoder_that_never_ends_delays_a_batch_and_stops_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(neighbours, "LONGEST_GATHERING_SECONDS", 0.05)
+    Load("decoder", tmp_path).show(full=False, owes=True)
+    assert waiting(Sharers(("decoder",), tmp_path), lambda: False).wait(30)
