@@ -37,9 +37,9 @@ async def library(request: Request) -> Response:
 
 
 async def index(request: Request) -> Response:
-    """How the index run is going, or how the last one ended."""
+    """How the index run is going, or how the last one ended, and how many photos there are by now: a quick run is seen by that alone."""
     page = page_of(request)
-    return json_response(await page.ask(lambda: page.indexing.look().told()))
+    return json_response(await page.ask(lambda: {**page.indexing.look().told(), "photos": len(page.library)}))
 
 
 async def run_index(request: Request) -> Response:
