@@ -251,7 +251,8 @@ def test_an_empty_page_names_the_command_and_fills_while_it_runs(browser, engine
         words = [str(album) if word == "~/Pictures" else word for word in command.split()[1:]]
         done = subprocess.run([TRIPTYCH, *words], capture_output=True, text=True, timeout=300, check=False)
         assert done.returncode == 0, done.stderr
-        page.wait_for_function("count => document.querySelectorAll('#main .tile.there').length === count", arg=SCENES + PEOPLE)
+        page.wait_for_function("count => document.querySelectorAll('#main .tile[data-item]').length === count", arg=SCENES + PEOPLE)
+        page.locator("#main .tile.there").first.wait_for()
 
 
 @pytest.mark.parametrize(("width", "height", "scheme"), [(1280, 800, "light"), (390, 844, "dark")])

@@ -133,8 +133,11 @@ class Library:
         return running(self.file)
 
     def begin_anew(self) -> None:
-        """Drop all embeddings: the next `index` makes them with whatever model is served. Photos, people and their names stay."""
-        with self._store.writing() as connection:
+        """Drop all embeddings: the next `index` makes them with whatever model is served. Photos, people and their names stay.
+
+        Raises LibraryError while a run is going on, which would mix the two.
+        """
+        with only_run(self.file), self._store.writing() as connection:
             connection.execute("DELETE FROM photo_vector")
             connection.execute("DELETE FROM face_vector")
             connection.execute("UPDATE photo SET mtime_ns = -1")
@@ -142,12 +145,14 @@ class Library:
             Witnesses(self._store).forget()
 
     def forget(self, folder: Path) -> int:
-        """Remove a folder's photos from the library (never from the disk); returns how many."""
+        """Remove a folder's photos from the library (never from the disk); returns how many. Raises LibraryError while a run is going
+        on, which would bring them back."""
         low, high = files.below(str(folder.expanduser().absolute()))
-        with self._store.writing() as connection:
-            connection.execute("DELETE FROM root WHERE path = ? OR (path >= ? AND path < ?)", (low[:-1], low, high))
-            gone = connection.execute("DELETE FROM photo WHERE path >= ? AND path < ?", (low, high)).rowcount
-        self.people.group()
+        with only_run(self.file):
+            with self._store.writing() as connection:
+                connection.execute("DELETE FROM root WHERE path = ? OR (path >= ? AND path < ?)", (low[:-1], low, high))
+                gone = connection.execute("DELETE FROM photo WHERE path >= ? AND path < ?", (low, high)).rowcount
+            self.people.group()
         return gone
 
     def covers(self, folder: Path) -> bool:

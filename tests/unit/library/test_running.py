@@ -59,4 +59,8 @@ def test_a_second_run_is_refused_before_it_asks_anybody(tmp_path, monkeypatch):
         assert library.running() == Running()
         with pytest.raises(LibraryError, match="indexed already"):
             library.index(tmp_path / "photos", client=None)
+        with pytest.raises(LibraryError, match="indexed already"):
+            library.begin_anew()
+        with pytest.raises(LibraryError, match="indexed already"):
+            library.forget(tmp_path / "photos")
         assert library.folders == []

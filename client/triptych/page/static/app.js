@@ -152,7 +152,7 @@ addEventListener("drop", (event) => {
 
 addEventListener("keydown", (event) => {
   if (viewer.open || document.querySelector("dialog[open]")) return;
-  const typed = ["INPUT", "SELECT"].includes(event.target.tagName);
+  const typed = ["INPUT", "TEXTAREA"].includes(event.target.tagName);
   if (event.key === "/" && !typed) {
     event.preventDefault();
     search.select();

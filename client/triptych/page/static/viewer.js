@@ -35,7 +35,8 @@ function close() {
 
 function near(by) {
   const tiles = [...document.querySelectorAll("#main .tile[data-item]")];
-  const at = tiles.findIndex((tile) => Number(tile.dataset.item) === shown);
+  const now = here().photo ?? shown; // keys may come faster than the address is followed
+  const at = tiles.findIndex((tile) => Number(tile.dataset.item) === now);
   return at < 0 ? undefined : tiles[at + by];
 }
 
