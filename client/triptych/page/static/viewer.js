@@ -35,8 +35,7 @@ function close() {
 
 function near(by) {
   const tiles = [...document.querySelectorAll("#main .tile[data-item]")];
-  const now = here().photo ?? shown; // keys may come faster than the address is followed
-  const at = tiles.findIndex((tile) => Number(tile.dataset.item) === now);
+  const at = tiles.findIndex((tile) => Number(tile.dataset.item) === shown);
   return at < 0 ? undefined : tiles[at + by];
 }
 
@@ -45,7 +44,9 @@ function step(by) {
   if (!next) return;
   next.scrollIntoView({ block: "nearest" });
   next.focus({ preventScroll: true });
-  go({ ...here(), photo: Number(next.dataset.item) }, true);
+  const photo = Number(next.dataset.item);
+  go({ ...here(), photo }, true);
+  showPhoto(photo); // at once: the next key may come before the browser tells of the new address
 }
 
 async function render(id) {
