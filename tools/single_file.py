@@ -25,7 +25,9 @@ def single_file(hardware: str) -> str:
     """The text of one file."""
     compose, base = _read(ROOT / "docker-compose.yml"), _read(ROOT / "hwaccel.yml")["services"][hardware]
     service = compose["services"]["triptych"]
-    del service["extends"], base["build"], compose["services"]["gateway"]["build"]  # such platforms have no build context
+    del service["extends"]
+    for each in (base, compose["services"]["gateway"], compose["services"]["page"]):
+        del each["build"]  # such platforms have no build context
     compose["services"]["triptych"] = merged(base, service)
     return HEADER.format(hardware=hardware) + str(yaml.safe_dump(compose, sort_keys=False, width=140))
 

@@ -5,7 +5,9 @@ import os
 import re
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from PIL import Image
@@ -39,11 +41,22 @@ def library(tmp_path_factory):
     return tmp_path_factory.mktemp("library") / "library.sqlite"
 
 
-@pytest.fixture(scope="module")
-def url(engine, album, library, tmp_path_factory):
-    """`triptych ui`, told to index the album first."""
-    folder = tmp_path_factory.mktemp("ui")
-    command = [TRIPTYCH, "ui", album, "--library", library, "--port", "0", "--triton", engine.grpc_url, "--metrics-url", engine.metrics_url]
+@contextmanager
+def ui(engine, library, folder, *photos):
+    """The address of `triptych ui`, whose own files lie in `folder`, told to index `photos` first."""
+    command = [
+        TRIPTYCH,
+        "ui",
+        *photos,
+        "--library",
+        library,
+        "--port",
+        "0",
+        "--triton",
+        engine.grpc_url,
+        "--metrics-url",
+        engine.metrics_url,
+    ]
     state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"  # where the engine notes its control key
     environment = {
         "XDG_STATE_HOME": str(state),
@@ -61,6 +74,12 @@ def url(engine, album, library, tmp_path_factory):
         finally:
             process.terminate()
             process.communicate(timeout=60)
+
+
+@pytest.fixture(scope="module")
+def url(engine, album, library, tmp_path_factory):
+    with ui(engine, library, tmp_path_factory.mktemp("ui"), album) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -171,6 +190,55 @@ def test_the_models_are_listed_and_the_library_is_looked_through_again(browser, 
         assert row.locator(".asked").text_content() == row.locator(".device").text_content() == "CPU"
         page.get_by_role("button", name="Index now").click()
         page.get_by_text("Up to date; nothing was new").wait_for()
+
+
+def test_photos_are_narrowed_down_and_the_address_keeps_it(browser, indexed, album):
+    def tiles(count):
+        page.wait_for_function("count => document.querySelectorAll('#main .tile[data-item]').length === count", arg=count)
+
+    with tab(browser, indexed, viewport={"width": 1280, "height": 800}) as page:
+        tiles(SCENES + PEOPLE)
+        where = page.get_by_role("combobox", name="Where")
+        where.select_option(label=f"people ({PEOPLE})")
+        tiles(PEOPLE)
+        assert f"folder={album}/people" in unquote(page.url)
+        page.keyboard.press("/")
+        page.keyboard.type("a garden")
+        page.wait_for_function(
+            "() => location.hash.includes('q=a+garden') && document.querySelector('#main .tile[title*=\" · \"]') !== null"
+        )
+        tiles(PEOPLE)
+        page.reload()
+        tiles(PEOPLE)
+        assert page.get_by_role("searchbox").input_value() == "a garden"
+        assert where.input_value() == f"{album}/people"
+        page.get_by_role("button", name="Clear").click()
+        tiles(SCENES + PEOPLE)
+        page.go_back()
+        tiles(PEOPLE)
+
+        page.goto(f"{indexed}#/")
+        tiles(SCENES + PEOPLE)
+        page.get_by_role("combobox", name="When").select_option("between")
+        page.get_by_label("To", exact=True).fill("1850-01-31")
+        page.get_by_role("heading", name="Nothing found").wait_for()
+        assert page.get_by_text("No photo until 1850-01-31").is_visible()
+        assert "until=1850-01-31" in page.url
+        page.get_by_role("button", name="Clear the filters").click()
+        tiles(SCENES + PEOPLE)
+        assert not page.get_by_label("To", exact=True).is_visible()
+
+
+def test_an_empty_page_names_the_command_and_fills_while_it_runs(browser, engine, album, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("empty")
+    with ui(engine, folder / "library.sqlite", folder) as url, tab(browser, url) as page:
+        command = page.locator(".empty pre").text_content()
+        assert command == f"triptych index ~/Pictures --library {folder / 'library.sqlite'} --url {engine.grpc_url}"
+        words = [str(album) if word == "~/Pictures" else word for word in command.split()[1:]]
+        done = subprocess.run([TRIPTYCH, *words], capture_output=True, text=True, timeout=300, check=False)
+        assert done.returncode == 0, done.stderr
+        page.wait_for_function("count => document.querySelectorAll('#main .tile[data-item]').length === count", arg=SCENES + PEOPLE)
+        page.locator("#main .tile.there").first.wait_for()
 
 
 @pytest.mark.parametrize(("width", "height", "scheme"), [(1280, 800, "light"), (390, 844, "dark")])

@@ -55,6 +55,10 @@ def gateway(
         Path | None,
         typer.Option(help="A library's file, to show its page, too, at /ui/.", show_default="no page"),
     ] = None,
+    index: Annotated[
+        list[Path] | None,
+        typer.Option(help="With --library: a folder of photos to index at the start; may be repeated.", show_default="none"),
+    ] = None,
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
 ) -> None:
     """Answer photo servers (Immich's machine-learning API) and OpenAI-style embedding requests until Ctrl-C."""
@@ -93,5 +97,7 @@ def gateway(
         raise CommandError("TLS needs --tls-certificate and --tls-key together; --tls-client-root goes with both")
     if library is not None and host not in LOOPBACK and not settings.is_keyed:
         raise CommandError("the page would show the photos to whoever reaches it; set --api-keys or TRIPTYCH_API_KEY, or bind to loopback")
-    page = None if library is None else PageSettings(library, control_headers=noted_headers(settings.tritons))
+    if index and library is None:
+        raise CommandError("--index says what the page's library is to have; name its file, too: --library FILE")
+    page = None if library is None else PageSettings(library, tuple(index or ()), control_headers=noted_headers(settings.tritons))
     run(build(settings, page), host, port, log_level, certificate)

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +10,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from triptych.cli.console import CommandError, out
+from triptych.cli.console import out
 
 if TYPE_CHECKING:  # the library is imported by those who use it, so that `triptych --help` stays quick
     from triptych.library import Hit, Library, Only, Photo
@@ -45,11 +44,11 @@ class Filters:
     below: Folder = None
 
     def only(self) -> "Only":
-        """For the library; CommandError for what is no date."""
-        from triptych.library import Only
+        """For the library; InvalidInput for what is no date."""
+        from triptych.library import Only, days
 
-        first = _days("--since", self.since)[0] if self.since else None
-        last = _days("--until", self.until)[1] if self.until else None
+        first = days(self.since)[0] if self.since else None
+        last = days(self.until)[1] if self.until else None
         return Only(tuple(self.person or ()), first, last, self.below.resolve() if self.below else None)
 
 
@@ -82,17 +81,3 @@ def draw(sheet: Path, title: str, rows: "Sequence[tuple[str, Sequence[tuple[Phot
     from triptych.cli import sheet as drawing
 
     drawing.save(drawing.contact_sheet(title, [(label, [(one.path, caption) for one, caption in photos]) for label, photos in rows]), sheet)
-
-
-def _days(option: str, text: str) -> tuple[date, date]:
-    """The first and the last day of a year, a month or a day."""
-    for form in ("%Y-%m-%d", "%Y-%m", "%Y"):
-        try:
-            first = datetime.strptime(text, form).date()
-        except ValueError:
-            continue
-        if form == "%Y-%m-%d":
-            return first, first
-        following = date(first.year + (form == "%Y" or first.month == 12), 1 if form == "%Y" else first.month % 12 + 1, 1)
-        return first, date.fromordinal(following.toordinal() - 1)
-    raise CommandError(f"{option} {text!r} is no date; write it as 2024, 2024-05 or 2024-05-31")

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -12,12 +12,13 @@ import numpy as np
 
 from triptych.client import Client
 from triptych.errors import InvalidInput
-from triptych.library import duplicates, files
+from triptych.library import duplicates, files, overview
 from triptych.library.errors import LibraryError, LibraryIncomplete, NotInLibrary
 from triptych.library.indexing import Indexing
 from triptych.library.people import LibraryPeople
 from triptych.library.picture import read, sendable
 from triptych.library.records import Hit, IndexReport, KnownFace, Photo, Progress
+from triptych.library.running import Running, only_run, running
 from triptych.library.store import Store
 from triptych.library.vectors import Ids, Vectors, restored
 from triptych.library.witness import TEXT, Witnesses
@@ -79,6 +80,18 @@ class Library:
         """Folders that were indexed and not forgotten."""
         return [Path(row[0]) for row in self._store.rows("SELECT path FROM root ORDER BY path")]
 
+    def years(self) -> dict[int, int]:
+        """Years of photos, the newest first, and how many there are of each."""
+        return overview.years(self._store)
+
+    def subfolders(self, folder: Path) -> dict[Path, int]:
+        """Folders directly in one (an absolute path) by name, and how many photos lie in and below each."""
+        return overview.subfolders(self._store, folder)
+
+    def count(self, folder: Path) -> int:
+        """How many photos lie in a folder (an absolute path) and below it."""
+        return overview.count(self._store, folder)
+
     def __len__(self) -> int:
         """How many photos can be found."""
         return int(self._store.value("SELECT count(*) FROM photo_vector"))
@@ -97,20 +110,34 @@ class Library:
 
         New and changed photos are sent, `concurrency` at a time; moved ones keep their id; those that are gone are removed; new faces
         are put to people. Whatever ends it early, what was done is kept, and the next call goes on; setting `stop` ends it after the
-        photo at hand, when all requests are answered. `retry`: send what failed once more.
+        photo at hand, when all requests are answered. `retry`: send what failed once more. Raises LibraryError while another run is
+        going on.
         """
         given = [folders] if isinstance(folders, Path) else list(folders)
         roots = list(dict.fromkeys(files.resolved(folder) for folder in given or self.folders))
         if not roots:
             raise NotInLibrary("no folder is indexed yet; name one")
-        with self._store.writing() as connection:
-            connection.executemany("INSERT OR IGNORE INTO root VALUES (?)", [(root,) for root in roots])
-        report = Indexing(self._store, client, concurrency, retry, stop or threading.Event()).run(roots, progress)
-        return report if report.left else report.with_people(self.people.group())
+        with only_run(self.file) as run:
+
+            def tell(now: Progress) -> None:
+                run.tell(now)
+                progress(now)
+
+            with self._store.writing() as connection:
+                connection.executemany("INSERT OR IGNORE INTO root VALUES (?)", [(root,) for root in roots])
+            report = Indexing(self._store, client, concurrency, retry, stop or threading.Event()).run(roots, tell)
+            return report if report.left else report.with_people(self.people.group())
+
+    def running(self) -> Running | None:
+        """How far the index run is that is going on, in this process or another; None when there is none."""
+        return running(self.file)
 
     def begin_anew(self) -> None:
-        """Drop all embeddings: the next `index` makes them with whatever model is served. Photos, people and their names stay."""
-        with self._store.writing() as connection:
+        """Drop all embeddings: the next `index` makes them with whatever model is served. Photos, people and their names stay.
+
+        Raises LibraryError while a run is going on, which would mix the two.
+        """
+        with only_run(self.file), self._store.writing() as connection:
             connection.execute("DELETE FROM photo_vector")
             connection.execute("DELETE FROM face_vector")
             connection.execute("UPDATE photo SET mtime_ns = -1")
@@ -118,12 +145,14 @@ class Library:
             Witnesses(self._store).forget()
 
     def forget(self, folder: Path) -> int:
-        """Remove a folder's photos from the library (never from the disk); returns how many."""
+        """Remove a folder's photos from the library (never from the disk); returns how many. Raises LibraryError while a run is going
+        on, which would bring them back."""
         low, high = files.below(str(folder.expanduser().absolute()))
-        with self._store.writing() as connection:
-            connection.execute("DELETE FROM root WHERE path = ? OR (path >= ? AND path < ?)", (low[:-1], low, high))
-            gone = connection.execute("DELETE FROM photo WHERE path >= ? AND path < ?", (low, high)).rowcount
-        self.people.group()
+        with only_run(self.file):
+            with self._store.writing() as connection:
+                connection.execute("DELETE FROM root WHERE path = ? OR (path >= ? AND path < ?)", (low[:-1], low, high))
+                gone = connection.execute("DELETE FROM photo WHERE path >= ? AND path < ?", (low, high)).rowcount
+            self.people.group()
         return gone
 
     def covers(self, folder: Path) -> bool:
@@ -232,9 +261,9 @@ class Library:
             parts.append("taken >= ?")
             values.append(only.since.isoformat())
         if only.until is not None:
-            day = not isinstance(only.until, datetime)
-            parts.append("taken < ?" if day else "taken <= ?")
-            values.append((only.until + timedelta(days=1) if day else only.until).isoformat())
+            last = only.until if isinstance(only.until, datetime) else datetime.combine(only.until, time.max)
+            parts.append("taken <= ?")
+            values.append(last.isoformat(timespec="seconds"))
         if only.folder is not None:
             parts.append("path >= ? AND path < ?")
             values += files.below(str(only.folder))

@@ -14,6 +14,7 @@ from triptych.library.store import Store
 from triptych.library.vectors import restored
 
 _NEW, _SEEN, _NOBODY = 0, 1, 2  # what `face.state` says
+_LARGEST = 2**63 - 1  # id that SQLite can have
 _READ = 8192  # embeddings read at a time
 _PASSES = 20  # of joining people who turn out to be one; each at most halves them
 _Look = tuple[int, int]  # a person's id and the number of one of its looks
@@ -34,7 +35,8 @@ class LibraryPeople:
         """By id, or by name, in which case does not matter. Raises NotInLibrary."""
         text = str(who).strip()
         number = int(text) if text.isdecimal() else self._named(text)
-        for person in self._persons("person.id = ?", (number,)):
+        known = number is not None and number <= _LARGEST
+        for person in self._persons("person.id = ?", (number,)) if known else ():
             return person
         raise NotInLibrary(f"there is no person {text!r}; `triptych people` lists them")
 

@@ -1,19 +1,23 @@
 """What a request asks for: ids, numbers, the person that photos are of, a small JSON body. Raises Malformed for what makes no sense."""
 
+from datetime import date
+from pathlib import Path
 from typing import Any
 
 import orjson
 from starlette.requests import Request
 
+from triptych.errors import InvalidInput
 from triptych.gateway.body import chunks
 from triptych.gateway.refusals import Malformed
-from triptych.library import NotInLibrary, Only
+from triptych.library import NotInLibrary, Only, days
 from triptych.page.page import Page
 
 MOST_TILES = 200
 """Photos of one answer."""
 MOST_TEXT = 1000
 """Characters of a search or a name."""
+_MOST_PATH = 4096  # characters
 _MOST_JSON = 64 << 10  # bytes
 _LARGEST = 2**63 - 1  # id that SQLite can have
 
@@ -40,8 +44,27 @@ def number(request: Request, name: str, default: int, least: int, most: int = _L
 
 
 def only(request: Request) -> Only | None:
-    """Which photos are wanted: `person`, an id."""
-    return Only(people=[number(request, "person", 0, 1)]) if "person" in request.query_params else None
+    """Which photos are wanted: `person`, an id; `since` and `until`, a year, a month or a day each; `folder`. None: all."""
+    people = (number(request, "person", 0, 1),) if "person" in request.query_params else ()
+    first, last = _days(request, "since"), _days(request, "until")
+    wanted = Only(people, first and first[0], last and last[1], folder_of(request))
+    return None if wanted == Only() else wanted
+
+
+def folder_of(request: Request) -> Path | None:
+    """`folder` of the query, an absolute path. It is compared with those of photos; nothing is ever opened by it."""
+    text = request.query_params.get("folder", "")
+    if text and (len(text) > _MOST_PATH or "\0" in text or not Path(text).is_absolute()):
+        raise Malformed(f"folder is {text[:80]!r}; expected an absolute path")
+    return Path(text) if text else None
+
+
+def _days(request: Request, name: str) -> tuple[date, date] | None:
+    text = request.query_params.get(name, "")
+    try:
+        return days(text) if text else None
+    except InvalidInput as error:
+        raise Malformed(f"{name}: {error}") from None
 
 
 async def json_of(request: Request) -> dict[str, Any]:

@@ -48,14 +48,15 @@ async def photo(request: Request) -> Response:
 
 async def similar(request: Request) -> Response:
     """Tiles that look like a photo of the library."""
-    page, wanted, limit = page_of(request), id_of(request, "photo"), number(request, "limit", 24, 1, MOST_TILES)
-    hits = await page.ask(lambda: page.library.similar(wanted, limit=limit))
+    page, wanted, among = page_of(request), id_of(request, "photo"), only(request)
+    limit = number(request, "limit", 24, 1, MOST_TILES)
+    hits = await page.ask(lambda: page.library.similar(wanted, only=among, limit=limit))
     return json_response({"photos": told.hits(hits), "more": False})
 
 
 async def similar_to(request: Request) -> Response:
     """Tiles that look like the picture that is sent, of which nothing is kept."""
-    page = page_of(request)
+    page, among = page_of(request), only(request)
     with page.uploading():
         parts = chunks(request.headers, request.receive, page.gateway.max_upload, page.gateway.timeout)
         data = b"".join([part async for part in parts])
@@ -64,7 +65,7 @@ async def similar_to(request: Request) -> Response:
 
         def look() -> list[Hit]:
             check_pixels(data, page.gateway.max_pixels)  # a HEIC is decoded here
-            return page.library.similar(data, page.tritons.client(), limit=_SIMILAR)
+            return page.library.similar(data, page.tritons.client(), only=among, limit=_SIMILAR)
 
         hits = await page.ask(look)
     return json_response({"photos": told.hits(hits), "more": False})

@@ -11,18 +11,19 @@ from typing import Any, Literal
 from triptych.client import Client
 from triptych.errors import TriptychError
 from triptych.library import IndexReport, Library, LibraryError, Progress
+from triptych.library.running import running
 
 STOP_SECONDS = 30.0
 """How long the end of the program waits for requests that are under way."""
-Phase = Literal["idle", "looking", "sending", "grouping", "stopping", "done", "stopped", "failed"]
+Phase = Literal["idle", "waiting", "looking", "sending", "grouping", "stopping", "done", "stopped", "failed"]
 _MOST_FAILED = 50  # of a run are told
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class IndexState:
-    """`phase`: looking (through the folders), sending (photos to the server), grouping (faces), stopping; then done, stopped or failed,
-    and idle before the first run. `rate`: photos a second of this run."""
+    """`phase`: waiting (for a Triton), looking (through the folders), sending (photos to the server), grouping (faces), stopping; then
+    done, stopped or failed, and idle before the first run. `rate`: photos a second of this run. `elsewhere`: another program runs it."""
 
     phase: Phase = "idle"
     done: int = 0
@@ -31,17 +32,18 @@ class IndexState:
     rate: float = 0.0
     error: str | None = None
     report: IndexReport | None = None
+    elsewhere: bool = False
 
     @property
     def running(self) -> bool:
-        return self.phase in ("looking", "sending", "grouping", "stopping")
+        return self.phase in ("waiting", "looking", "sending", "grouping", "stopping")
 
     def told(self) -> dict[str, Any]:
         """For the page."""
         report = asdict(self.report) if self.report else None
         if self.report and report:
             report["failed"] = [{"name": Path(path).name, "why": why} for path, why in self.report.failed[:_MOST_FAILED]]
-        fields = {name: getattr(self, name) for name in ("phase", "done", "total", "failed", "rate", "error")}
+        fields = {name: getattr(self, name) for name in ("phase", "done", "total", "failed", "rate", "error", "elsewhere")}
         return {**fields, "running": self.running, "report": report}
 
 
@@ -55,14 +57,29 @@ class IndexJob:
         self._thread: threading.Thread | None = None
         self._state = IndexState()
 
+    def look(self) -> IndexState:
+        """The run that is going on, be it ours or another program's; else how our last one ended. Looks at the disk."""
+        if self.active:
+            return self._state
+        other = running(self._file)
+        if other is None:
+            return self._state
+        return IndexState(other.phase, other.done, other.total, other.failed, other.rate, elsewhere=True)
+
     @property
-    def state(self) -> IndexState:
-        return self._state
+    def active(self) -> bool:
+        """Whether a run of ours is going on."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def wait(self) -> None:
+        """Say that a run begins as soon as a Triton is ready."""
+        self._say(IndexState("waiting"))
 
     def start(self, folders: Sequence[Path] = ()) -> None:
         """Begin a run over `folders`; without any, over all that were indexed before. Raises LibraryError while one is going on."""
         with self._lock:
-            if self._thread is not None and self._thread.is_alive():
+            now = self.look()
+            if now.running and now.phase != "waiting":
                 raise LibraryError("the library is being indexed already")
             self._stop = threading.Event()
             self._state = IndexState("looking")
@@ -72,7 +89,7 @@ class IndexJob:
     def stop(self) -> None:
         """End the run after the photos at hand; nothing happens when none is going on."""
         with self._lock:
-            if self._state.running:
+            if self.active and self._state.running:
                 self._stop.set()
                 self._state = replace(self._state, phase="stopping")
 

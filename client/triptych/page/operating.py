@@ -1,13 +1,16 @@
 """The library's and the servers' state for the page, and the index run, which is started and stopped here."""
 
+import shlex
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from triptych.endpoint import DEFAULT_URL
 from triptych.errors import TriptychError
 from triptych.gateway.answer import json_response
 from triptych.gateway.refusals import Malformed
+from triptych.library import default_file
 from triptych.page import told
 from triptych.page.asked import MOST_TILES, json_of, page_of
 from triptych.page.page import Page
@@ -27,15 +30,16 @@ async def library(request: Request) -> Response:
             "folders": [str(folder) for folder in own.folders],
             "failed": len(failures),
             "failures": told_failures,
-            "file": str(own.file),
+            "command": _command(page_of(request)),
         }
 
     return json_response(await page_of(request).ask(look))
 
 
 async def index(request: Request) -> Response:
-    """How the index run is going, or how the last one ended."""
-    return json_response(page_of(request).indexing.state.told())
+    """How the index run is going, or how the last one ended, and how many photos there are by now: a quick run is seen by that alone."""
+    page = page_of(request)
+    return json_response(await page.ask(lambda: {**page.indexing.look().told(), "photos": len(page.library)}))
 
 
 async def run_index(request: Request) -> Response:
@@ -43,11 +47,12 @@ async def run_index(request: Request) -> Response:
     page, wanted = page_of(request), (await json_of(request)).get("run")
     if not isinstance(wanted, bool):
         raise Malformed("run is neither true nor false")
-    if wanted:
-        page.indexing.start()
-    else:
-        page.indexing.stop()
-    return json_response(page.indexing.state.told(), 202)
+
+    def act() -> dict[str, Any]:
+        (page.indexing.start if wanted else page.indexing.stop)()
+        return page.indexing.look().told()
+
+    return json_response(await page.ask(act), 202)
 
 
 async def status(request: Request) -> Response:
@@ -65,3 +70,12 @@ def _told_status(page: Page, url: str) -> dict[str, Any]:
         return {"url": url, **told.status(page.tritons.status(url, _STATUS_SECONDS))}
     except TriptychError as error:
         return {"url": url, "models": [], "ready": False, "note": None, "problems": [str(error)]}
+
+
+def _command(page: Page) -> str:
+    """What indexes a folder into this library with this server."""
+    words = ["triptych", "index", "~/Pictures"]
+    if page.library.file.absolute() != default_file():
+        words += ["--library", shlex.quote(str(page.library.file.absolute()))]
+    url = page.gateway.tritons[0]
+    return " ".join([*words, "--url", shlex.quote(url)] if url not in (DEFAULT_URL, DEFAULT_URL.partition("//")[2]) else words)

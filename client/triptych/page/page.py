@@ -60,11 +60,18 @@ class Page:
             await asyncio.to_thread(self._close)
 
     async def _index_first(self) -> None:
-        while self.settings.folders:
-            if self.tritons.ready and not self.indexing.state.running:
-                self.indexing.start(self.settings.folders)
-                return
+        if not self.settings.folders:
+            return
+        self.indexing.wait()
+        while not (self.tritons.ready and await self.ask(self._begun)):
             await asyncio.sleep(_LOOK_SECONDS)
+
+    def _begun(self) -> bool:
+        """Whether the first run could begin; it waits for one of another program."""
+        if self.indexing.active or self.indexing.look().elsewhere:
+            return self.indexing.active
+        self.indexing.start(self.settings.folders)
+        return True
 
     def _close(self) -> None:
         """End the index run and the threads, then what they use."""

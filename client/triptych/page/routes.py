@@ -10,7 +10,7 @@ from starlette.staticfiles import StaticFiles
 
 from triptych.gateway.answer import json_response
 from triptych.library import LibraryIncomplete, NotInLibrary
-from triptych.page import browsing, naming, operating, pictures
+from triptych.page import browsing, filters, naming, operating, pictures
 from triptych.page.guard import Guard
 from triptych.page.settings import ROOT
 
@@ -27,6 +27,7 @@ def mounted(keyed: bool) -> Mount:
             Route("/api/index", operating.index),
             Route("/api/index", operating.run_index, methods=["POST"]),
             Route("/api/status", operating.status),
+            Route("/api/filters", filters.filters),
             Route("/api/photos", browsing.photos),
             Route("/api/photos/{photo:int}", browsing.photo),
             Route("/api/photos/{photo:int}/similar", browsing.similar),

@@ -6,12 +6,15 @@ import re
 
 import pytest
 import yaml
+from typer.testing import CliRunner
 
 from tests.support.compose import resolved
 from tests.support.serving import CHECKOUT
 from tools.single_file import FOLDER, hardware_names, single_file
+from triptych.cli.app import build
 from triptych.gateway.run import STOP_SECONDS
 from triptych.gateway.settings import PORT
+from triptych.page.indexing import STOP_SECONDS as INDEX_STOP_SECONDS
 from triptych_server.engine.options import GRPC_PORT, HTTP_PORT, EngineOptions
 from triptych_server.hardware.needs import NEEDS
 
@@ -77,6 +80,37 @@ def test_the_gateway_stands_in_front_and_is_as_closed():
     assert f":{PORT}/ping" in service["healthcheck"]["test"][-1]
     assert seconds(service["stop_grace_period"]) > STOP_SECONDS
     assert f" AS {service['build']['target']}\n" in (ROOT / service["build"]["dockerfile"]).read_text()
+
+
+def test_the_page_is_asked_for_closed_and_only_reads_the_photos():
+    service = resolved(ROOT / "docker-compose.yml", TRIPTYCH_PHOTOS="/home/me/Pictures", TRIPTYCH_PAGE_KEY="secret")["services"]["page"]
+    assert service["profiles"] == ["page"]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert "no-new-privileges:true" in service["security_opt"]
+    assert not {"privileged", "cap_add", "network_mode", "pid", "user", "devices"} & set(service)
+    (port,) = service["ports"]
+    assert "127.0.0.1:3033:3033" in str(port) or (port["host_ip"], port["target"]) == ("127.0.0.1", 3033)
+    photos, library = (volume if isinstance(volume, str) else f"{volume['source']}:{volume['target']}" for volume in service["volumes"])
+    assert photos.startswith("/home/me/Pictures:/photos")
+    assert photos.endswith(":ro") or service["volumes"][0]["read_only"] is True
+    assert library.split(":")[1] == "/library"
+    options = dict(zip(service["command"][1::2], service["command"][2::2], strict=True))
+    assert options["--triton"] == service["environment"]["TRIPTYCH_URL"] == f"grpc://triptych:{GRPC_PORT}"
+    assert options["--library"] == service["environment"]["TRIPTYCH_LIBRARY"] == "/library/library.sqlite"
+    assert (options["--index"], options["--port"], options["--host"]) == ("/photos", "3033", "0.0.0.0")
+    assert service["environment"]["TRIPTYCH_API_KEY"] == "secret"
+    assert seconds(service["stop_grace_period"]) > STOP_SECONDS + INDEX_STOP_SECONDS
+    assert f" AS {service['build']['target']}\n" in (ROOT / service["build"]["dockerfile"]).read_text()
+
+
+def test_the_page_opens_to_nobody_without_a_key(tmp_path):
+    """What its container says then, and ends with."""
+    service = resolved(ROOT / "docker-compose.yml")["services"]["page"]
+    assert service["environment"]["TRIPTYCH_API_KEY"] == ""
+    command = [str(tmp_path) if word == "/photos" else word for word in service["command"]]
+    done = CliRunner().invoke(build(), command, env={"TRIPTYCH_API_KEY": ""})
+    assert "set --api-keys or TRIPTYCH_API_KEY, or bind to loopback" in str(done.exception)
 
 
 def test_every_profile_can_be_chosen(services, compose):

@@ -11,6 +11,7 @@ from triptych.cli.app import build
     [
         (["gateway", "--library", "LIBRARY", "--host", "0.0.0.0"], "set --api-keys or TRIPTYCH_API_KEY, or bind to loopback"),
         (["gateway", "--library", "LIBRARY", "--host", "192.168.1.5"], "set --api-keys or TRIPTYCH_API_KEY, or bind to loopback"),
+        (["gateway", "--index", "photos"], "--index says what the page's library is to have; name its file"),
         (["ui", "--library", "LIBRARY", "--serve", "--triton", "127.0.0.1:8001"], "give one of them"),
         (["ui", "nowhere", "--library", "LIBRARY"], "nowhere is no folder"),
         (["ui", "--library", "NOTHING"], "cannot be opened as a library"),

@@ -1,6 +1,7 @@
 """What the page's scripts ask for: photos, faces, people and their names, searches, the index run; and what is refused."""
 
 import io
+import os
 
 import numpy as np
 import pytest
@@ -8,6 +9,8 @@ import pytest
 from tests.support.drawn import encode, picture
 from tests.unit.client.scripted_server import Reply, grpc_server
 from tests.unit.page.conftest import until
+from triptych.library import Progress
+from triptych.library.running import only_run
 
 JPEG = {"content-type": "application/octet-stream"}
 
@@ -200,3 +203,87 @@ def test_folders_that_were_named_are_indexed_at_the_start(opened, script, album)
     with grpc_server(script) as address, opened(address, [album.folder]) as client:
         until(lambda: state_of(client)["phase"] == "done")
         assert client.get("/ui/api/library").json()["photos"] == 1
+
+
+def test_photos_are_narrowed_down_by_date_and_by_folder(page, album):
+    (album.folder / "trips" / "north").mkdir(parents=True)
+    one, two = album.add("one.jpg", taken="2022-12-31T23:59:59"), album.add("trips/two.jpg", taken="2023-01-01T00:00:00")
+    three = album.add("trips/north/three.jpg", taken="2024-05-31T23:59:59")
+    trips = str(album.folder / "trips")
+
+    def ids(path="photos", **query):
+        return [photo["id"] for photo in page.get(f"/ui/api/{path}", params=query).json()["photos"]]
+
+    assert ids() == [three, two, one]
+    assert ids(since="2023") == [three, two]
+    assert ids(until="2022") == [one]
+    assert ids(since="2024-05-31", until="2024-05") == [three]
+    assert ids(until="9999") == ids(since="0001", until="9999-12-31") == [three, two, one]
+    assert ids(folder=trips, until="2023") == [two]
+    assert ids(folder=f"{trips}/north/") == [three]
+    assert ids(folder="/elsewhere") == ids(folder=f"{trips}/..") == []
+    assert sorted(ids(f"photos/{one}/similar", folder=trips)) == [two, three]
+    assert ids(f"photos/{one}/similar", since="2024") == [three]
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["since=yesterday", "until=2024-13", "since=2024-02-30", "until=10000", "folder=trips", "folder=/a%00b", f"folder=/{'x' * 5000}"],
+)
+def test_odd_filters_are_refused(page, photo, query):
+    answer = page.get(f"/ui/api/photos?{query}")
+    assert (answer.status_code, query.partition("=")[0] in answer.json()["detail"]) == (422, True)
+
+
+def test_what_photos_can_be_narrowed_down_to(page, album, tmp_path):
+    for name, taken in (
+        ("a.jpg", "2023-05-01T12:00:00"),
+        ("trips/b.jpg", "2024-05-01T12:00:00"),
+        ("trips/north/c.jpg", "2024-06-01T12:00:00"),
+    ):
+        (album.folder / name).parent.mkdir(parents=True, exist_ok=True)
+        album.add(name, taken=taken)
+    folder = str(album.folder)
+    told = page.get("/ui/api/filters").json()
+    assert told["years"] == [{"year": 2024, "photos": 2}, {"year": 2023, "photos": 1}]
+    assert (told["above"], told["folders"]) == ([], [{"path": f"{folder}/trips", "name": "trips", "photos": 2}])
+    told = page.get("/ui/api/filters", params={"folder": f"{folder}/trips"}).json()
+    assert [each["name"] for each in told["above"]] == ["album", "trips"]
+    assert told["folders"] == [{"path": f"{folder}/trips/north", "name": "north", "photos": 1}]
+    assert page.get("/ui/api/filters", params={"folder": "/etc"}).json()["folders"] == []
+    with album.store.writing() as connection:
+        connection.execute("INSERT INTO root VALUES (?)", (str(tmp_path / "other"),))
+    told = page.get("/ui/api/filters").json()
+    assert [(each["name"], each["photos"]) for each in told["folders"]] == [("album", 3), ("other", 0)]
+
+
+def test_a_run_of_another_program_is_told_and_not_disturbed(served, album):
+    (album.folder / "one.jpg").write_bytes(encode(picture(), "jpeg"))
+    with only_run(album.file) as run:
+        assert state_of(served)["phase"] == "looking"
+        run.tell(Progress(0, 10, 0))
+        run.tell(Progress(10, 10, 2))
+        state = state_of(served)
+        assert (state["phase"], state["done"], state["failed"], state["running"], state["elsewhere"]) == ("grouping", 10, 2, True, True)
+        refused = served.post("/ui/api/index", json={"run": True})
+        assert (refused.status_code, "already" in refused.json()["detail"]) == (409, True)
+        assert served.post("/ui/api/index", json={"run": False}).json()["elsewhere"] is True
+    assert state_of(served)["phase"] == "idle"
+    assert indexed(served)["report"]["added"] == 1
+
+
+def test_folders_that_were_named_wait_for_a_triton_and_for_another_program(opened, script, album, free_port):
+    (album.folder / "one.jpg").write_bytes(encode(picture(), "jpeg"))
+    with opened(f"127.0.0.1:{free_port}", [album.folder]) as client:
+        until(lambda: state_of(client)["phase"] == "waiting")
+    with grpc_server(script) as address, only_run(album.file) as run, opened(address, [album.folder]) as client:
+        until(lambda: client.get("/ping").status_code == 200)
+        assert state_of(client)["elsewhere"] is True
+        os.close(os.dup2(os.open(os.devnull, os.O_RDONLY), run.descriptor))  # the other program dies
+        until(lambda: state_of(client)["phase"] == "done")
+        assert client.get("/ui/api/library").json()["photos"] == 1
+
+
+def test_an_empty_library_names_the_command_for_this_file_and_server(page, album, free_port):
+    told = page.get("/ui/api/library").json()
+    assert (told["photos"], told["command"]) == (0, f"triptych index ~/Pictures --library {album.file} --url 127.0.0.1:{free_port}")

@@ -5,6 +5,7 @@ import io
 import os
 import struct
 import threading
+from pathlib import Path
 
 import numpy as np
 import pillow_heif
@@ -180,6 +181,19 @@ def test_a_link_out_of_the_folder_is_not_followed(page, album, photo, tmp_path):
     (album.folder / "moved").rename(tmp_path / "elsewhere")
     (album.folder / "moved").symlink_to(tmp_path / "elsewhere")
     assert page.get(f"/ui/photos/{moved}").status_code == 404
+
+
+def test_a_link_that_is_put_there_after_the_look_is_not_followed(page, album, tmp_path, monkeypatch):
+    for inside in ("one/two/photo.jpg", "three.jpg"):
+        file = album.folder / inside
+        file.parent.mkdir(parents=True, exist_ok=True)
+        photo = album.add(inside, encode(picture(), "jpeg"))
+        swapped = album.folder / inside.partition("/")[0]  # the first folder, or the file itself
+        swapped.rename(tmp_path / swapped.name)
+        swapped.symlink_to(tmp_path / swapped.name)
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "resolve", lambda path, strict=False: path)  # as it was a moment ago
+            assert page.get(f"/ui/tiles/{photo}").status_code == 404
 
 
 def test_what_is_no_picture_any_more(page, album, photo):

@@ -8,7 +8,7 @@ import pytest
 
 from triptych_server.serving import load, neighbours
 from triptych_server.serving.load import FOLDER_VARIABLE, Load, Loads, backpressure_folder, left_unanswered
-from triptych_server.serving.neighbours import Fed
+from triptych_server.serving.neighbours import Fed, Sharers
 
 GONE = 2**22 + 1  # above every process id of Linux
 

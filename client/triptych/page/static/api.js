@@ -34,9 +34,10 @@ export const api = {
   photos: (query, signal) => get(`photos?${new URLSearchParams(query)}`, signal),
   search: (query, signal) => get(`search?${new URLSearchParams(query)}`, signal),
   photo: (id) => get(`photos/${id}`),
-  similar: (id, limit, signal) => get(`photos/${id}/similar?limit=${limit}`, signal),
-  similarTo: (file, signal) =>
-    ask("api/similar", { method: "POST", headers: { "content-type": "application/octet-stream" }, body: file, signal }),
+  filters: (query) => get(`filters?${new URLSearchParams(query)}`),
+  similar: (id, query, signal) => get(`photos/${id}/similar?${new URLSearchParams(query)}`, signal),
+  similarTo: (file, query, signal) =>
+    ask(`api/similar?${new URLSearchParams(query)}`, { method: "POST", headers: { "content-type": "application/octet-stream" }, body: file, signal }),
   people: (signal) => get("people", signal),
   person: (id, signal) => get(`people/${id}`, signal),
   name: (id, name) => send("PATCH", `people/${id}`, { name }),
@@ -46,4 +47,5 @@ export const api = {
   index: () => get("index"),
   runIndex: (run) => send("POST", "index", { run }),
   status: () => get("status"),
+  whyNot: (picture) => ask(picture).then(() => "", (error) => error.message), // of a picture that did not come
 };

@@ -2,12 +2,14 @@
 
 import { api } from "./api.js";
 import { empty, make, notice } from "./dom.js";
+import { nothing, showFilters } from "./filters.js";
 import { grid, moveFocus } from "./grid.js";
 import { indexing } from "./indexing.js";
 import { showPeople, showPerson } from "./people.js";
-import { address, go, here } from "./route.js";
-import { how, showStatus } from "./status.js";
+import { address, go, here, only } from "./route.js";
+import { showStatus } from "./status.js";
 import { opening, showPhoto } from "./viewer.js";
+import { welcome } from "./welcome.js";
 
 const TYPING = 180; // ms of rest before a search
 const PATIENCE = 250; // ms before what was shown gives way to what is being loaded
@@ -36,6 +38,7 @@ async function show() {
       main.replaceChildren(stage);
       scrollTo(0, 0);
     };
+    showFilters(place);
     setTimeout(enter, PATIENCE); // what was shown stays that long, so that quick answers do not flicker
     render(place, stage, signal).then(enter, (error) => {
       if (error.name === "AbortError" || signal.aborted) return;
@@ -50,43 +53,43 @@ async function show() {
 }
 
 function render(place, stage, signal) {
-  document.title = place.q ? `${place.q} – Triptych` : "Triptych";
-  if (place.view === "people") return place.id ? showPerson(stage, place.id, place.q, signal) : showPeople(stage);
-  if (place.view === "status") return showStatus(stage, signal, indexing);
-  if (place.view === "similar") return place.id ? similar(stage, place.id, signal) : similarToSent(stage, signal);
-  return place.q ? results(stage, place.q, signal) : all(stage, signal);
+  const title = place.q || { people: "People", status: "Status", similar: "Similar photos" }[place.view];
+  document.title = title ? `${title} – Triptych` : "Triptych";
+  if (place.view === "people") return place.id ? showPerson(stage, place, signal) : showPeople(stage);
+  if (place.view === "status") return showStatus(stage, signal);
+  if (place.view === "similar") return place.id ? similar(stage, place, signal) : similarToSent(stage, place, signal);
+  return place.q ? results(stage, place, signal) : all(stage, place, signal);
 }
 
-async function all(stage, signal) {
-  const none = empty("No photos yet", "Index a folder, and its photos appear here:", make("pre", {}, "triptych index ~/Pictures"));
-  const line = make("p", { className: "quiet" });
-  none.append(line);
-  const load = (offset, limit) => api.photos({ offset, limit }, signal);
+async function all(stage, place, signal) {
+  const none = Object.keys(only(place)).length ? nothing(place) : welcome(signal);
+  const load = (offset, limit) => api.photos({ ...only(place), offset, limit }, signal);
   await grid(stage, load, { months: true, none });
-  let seen = null; // how many were done when the grid was drawn
+  let seen = null; // how many there were when the grid was drawn
   const stop = indexing.follow((state, ended) => {
-    line.textContent = state.running ? how(state) : "";
-    seen ??= state.done;
-    const reading = scrollY > 0 || here().photo || stage.contains(document.activeElement);
-    if (reading || !(ended || (state.running && state.done >= seen + FRESH))) return;
-    seen = state.done;
+    const some = stage.querySelector(".tile");
+    seen ??= some ? state.photos : 0;
+    const reading = some && (scrollY > 0 || here().photo || stage.contains(document.activeElement));
+    if (reading || !(ended || Math.abs(state.photos - seen) >= (some && state.running ? FRESH : 1))) return;
+    seen = state.photos;
+    showFilters(here(), true);
     grid(stage, load, { months: true, none }).catch(() => {}); // the next change tries again
   });
   signal.addEventListener("abort", stop);
 }
 
-function results(stage, q, signal) {
-  return grid(stage, (_, limit) => api.search({ q, limit }, signal), { none: empty("Nothing found", "The library has no photos yet.") });
+function results(stage, place, signal) {
+  return grid(stage, (_, limit) => api.search({ ...only(place), q: place.q, limit }, signal), { none: nothing(place) });
 }
 
-async function similar(stage, id, signal) {
+async function similar(stage, { id, ...place }, signal) {
   const below = make("div", {});
   const link = make("a", { href: address({ ...here(), photo: id }) }, make("img", { src: `tiles/${id}`, alt: "This photo" }));
   stage.replaceChildren(make("header", { className: "head like" }, link, make("h1", {}, "Photos like this one")), below);
-  await grid(below, (_, limit) => api.similar(id, limit, signal), {});
+  await grid(below, (_, limit) => api.similar(id, { ...only(place), limit }, signal), { none: nothing(place) });
 }
 
-async function similarToSent(stage, signal) {
+async function similarToSent(stage, place, signal) {
   if (!sent) return go({}, true);
   const below = make("div", {});
   const address = URL.createObjectURL(sent);
@@ -94,7 +97,7 @@ async function similarToSent(stage, signal) {
   const image = make("img", { src: address, alt: "The picture that you sent" });
   image.addEventListener("error", () => image.remove()); // HEIC, which most browsers cannot show
   stage.replaceChildren(make("header", { className: "head like" }, image, make("h1", {}, "Photos like yours")), below);
-  await grid(below, () => api.similarTo(sent, signal), {});
+  await grid(below, () => api.similarTo(sent, only(place), signal), { none: nothing(place) });
 }
 
 function searchNow() {
@@ -102,7 +105,7 @@ function searchNow() {
   const q = search.value.trim();
   if (q === place.q && place.view !== "similar") return;
   const person = place.view === "people" && place.id;
-  const now = person ? { view: "people", id: place.id, q } : { q };
+  const now = { ...only(place), q, ...(person ? { view: "people", id: place.id } : {}) };
   go(now, Boolean(place.q) && Boolean(q)); // one step back leads out of a search, however often it was refined
 }
 

@@ -25,6 +25,11 @@ export function count(number, one, many = `${one}s`) {
   return `${number.toLocaleString()} ${number === 1 ? one : many}`;
 }
 
+// Said to who cannot see it.
+export function say(text) {
+  document.getElementById("said").textContent = text;
+}
+
 let timer;
 export function notice(text, wrong = false) {
   const place = document.getElementById("notice");

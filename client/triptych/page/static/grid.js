@@ -1,6 +1,6 @@
 // Photos in rows of one height, loaded as one scrolls; and the arrow keys among everything that carries data-item.
 
-import { empty, make, month } from "./dom.js";
+import { count, empty, make, month, say } from "./dom.js";
 import { address, here } from "./route.js";
 
 const PAGE = 60;
@@ -27,6 +27,7 @@ export function tile(photo, score) {
 }
 
 // `load(offset, limit)` gives {photos, more}; with `months`, each begins under its name. Resolves when the first photos stand there.
+// `none` is shown where there are none.
 export async function grid(place, load, { months = false, none }) {
   const waiting = make("div", { className: "rows waiting", ariaHidden: "true" });
   for (let at = 0; at < 18; at += 1) {
@@ -38,10 +39,12 @@ export async function grid(place, load, { months = false, none }) {
   let rows = null;
   let title = null;
   let offset = 0;
+  const there = new Set(); // photos that were indexed meanwhile move the others on
   const end = make("div", { className: "end" });
 
   function add(photos) {
-    for (const photo of photos) {
+    for (const photo of photos.filter(({ id }) => !there.has(id))) {
+      there.add(photo.id);
       const name = months ? month(photo.taken) : "";
       if (rows === null || name !== title) {
         title = name;
@@ -58,9 +61,11 @@ export async function grid(place, load, { months = false, none }) {
   place.replaceChildren();
   if (!first.photos.length) {
     place.append(none ?? empty("Nothing found"));
+    say("Nothing found");
     return;
   }
   add(first.photos);
+  say(`${count(first.photos.length, "photo")}${first.more ? ", and more below" : ""}`);
   if (!first.more) return;
   let busy = false;
   const watch = new IntersectionObserver(
@@ -69,6 +74,7 @@ export async function grid(place, load, { months = false, none }) {
       busy = true;
       try {
         const next = await load(offset, PAGE);
+        if (!end.isConnected) return; // something else stands here by now
         add(next.photos);
         watch.unobserve(end);
         if (next.more) watch.observe(end); // looks again, for the end may still be in sight

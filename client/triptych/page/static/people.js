@@ -2,9 +2,10 @@
 
 import { api } from "./api.js";
 import { count, empty, make, notice } from "./dom.js";
+import { nothing } from "./filters.js";
 import { grid } from "./grid.js";
 import { cover, giveName, label, question } from "./names.js";
-import { address, go } from "./route.js";
+import { address, go, only } from "./route.js";
 
 const AT_ONCE = 120;
 
@@ -45,17 +46,19 @@ function somebody(person, act) {
   const link = make(act ? "button" : "a", act ? { type: "button", onclick: act } : { href: address({ view: "people", id: person.id }) });
   link.className = person.name ? "somebody" : "somebody unnamed";
   link.dataset.item = person.id;
-  link.append(cover(person), make("strong", {}, label(person)), make("small", {}, count(person.photos, "photo")));
+  link.append(cover(person), make("strong", { dir: "auto" }, label(person)), make("small", {}, count(person.photos, "photo")));
   return link;
 }
 
-export async function showPerson(place, id, q, signal) {
+export async function showPerson(place, { id, q, ...narrowed }, signal) {
   const person = await api.person(id);
+  document.title = `${label(person)} – Triptych`;
   const below = make("div", {});
   const input = make("input", {
     className: "name",
     value: person.name ?? "",
     placeholder: "Who is this?",
+    dir: "auto",
     ariaLabel: "Name",
     autocomplete: "off",
     maxLength: 200,
@@ -82,9 +85,14 @@ export async function showPerson(place, id, q, signal) {
   });
   const tab = (text, act) => make("button", { type: "button", onclick: () => choose(text, act) }, text);
   const showPhotos = () =>
-    grid(below, (offset, limit) => (q ? api.search({ q, person: id, limit }, signal) : api.photos({ person: id, offset, limit }, signal)), {
-      none: empty("Nothing found"),
-    });
+    grid(
+      below,
+      (offset, limit) => {
+        const which = { ...only(narrowed), person: id, limit };
+        return q ? api.search({ ...which, q }, signal) : api.photos({ ...which, offset }, signal);
+      },
+      { none: nothing(narrowed) },
+    );
   const tabs = [tab("Photos", showPhotos), tab("Faces", () => showFaces(below, person))];
   const choose = (text, act) => {
     for (const each of tabs) each.ariaPressed = String(each.textContent === text);

@@ -2,11 +2,12 @@
 
 import { api } from "./api.js";
 import { count, make, notice } from "./dom.js";
+import { indexing, progress } from "./indexing.js";
 
 const LOOK = 2000;
 const DASH = "–";
 
-export async function showStatus(place, signal, indexing) {
+export async function showStatus(place, signal) {
   const own = make("section", { className: "card" });
   const servers = make("div", { className: "servers" }, make("p", { className: "quiet" }, "Asking the servers…"));
   place.replaceChildren(
@@ -14,7 +15,11 @@ export async function showStatus(place, signal, indexing) {
   );
   const draw = async (state) => {
     const library = await api.library();
-    if (!signal.aborted) own.replaceChildren(...libraryCard(library, state));
+    if (signal.aborted) return;
+    const [focused, open] = [own.contains(document.activeElement), own.querySelector("details")?.open];
+    own.replaceChildren(...libraryCard(library, state));
+    if (open && own.querySelector("details")) own.querySelector("details").open = true;
+    if (focused) own.querySelector("button, summary")?.focus();
   };
   const stop = indexing.follow((state) =>
     draw(state).catch((error) => own.replaceChildren(make("p", { className: "wrong" }, error.message))),
@@ -40,6 +45,7 @@ function libraryCard(library, state) {
     {
       type: "button",
       className: state.running ? "" : "main",
+      hidden: state.elsewhere || state.phase === "waiting",
       disabled: state.phase === "stopping" || !(library.folders.length || state.running),
     },
     state.running ? (state.phase === "stopping" ? "Stopping…" : "Stop") : "Index now",
@@ -53,14 +59,14 @@ function libraryCard(library, state) {
     }
     document.dispatchEvent(new Event("index"));
   });
-  const folders = library.folders.map((folder) => make("li", {}, folder));
+  const folders = library.folders.map((folder) => make("li", {}, make("bdi", {}, folder)));
   return [
     make("div", { className: "title" }, make("h2", {}, "Library"), act),
     make("p", { className: "figure" }, count(library.photos, "photo")),
     folders.length
       ? make("ul", { className: "folders" }, folders)
-      : make("p", { className: "quiet" }, "No folder is indexed yet: triptych index ~/Pictures"),
-    progress(state),
+      : make("p", { className: "quiet" }, `No folder is indexed yet: ${library.command}`),
+    run(state),
     library.failed
       ? make(
           "details",
@@ -76,31 +82,12 @@ function libraryCard(library, state) {
   ];
 }
 
-function progress(state) {
+function run(state) {
   if (state.phase === "idle") return "";
   if (state.error) return make("p", { className: "wrong" }, state.error);
   if (!state.running) return make("p", { className: "quiet" }, outcome(state));
-  const bar = make("progress", state.total && state.phase !== "grouping" ? { max: state.total, value: state.done } : {});
-  return make("div", { className: "progress" }, bar, make("p", { className: "quiet" }, how(state)));
-}
-
-export function how(state) {
-  if (state.phase === "looking") return "Looking through the folders…";
-  if (state.phase === "grouping") return "Finding out who is who…";
-  if (state.phase === "stopping") return "Stopping, when the requests under way are answered…";
-  const left = state.rate ? (state.total - state.done) / state.rate : null;
-  const parts = [
-    `${state.done.toLocaleString()} of ${count(state.total, "photo")}`,
-    state.rate ? `${state.rate.toFixed(state.rate < 10 ? 1 : 0)}/s` : "",
-    left === null ? "" : `${span(left)} left`,
-  ];
-  if (state.failed) parts.push(`${state.failed.toLocaleString()} failed`);
-  return parts.filter(Boolean).join(" · ");
-}
-
-function span(seconds) {
-  if (seconds < 90) return `${Math.max(1, Math.round(seconds))} s`;
-  return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
+  const whose = state.elsewhere ? make("p", { className: "quiet" }, "`triptych index` is running.") : "";
+  return make("div", {}, progress(state), whose);
 }
 
 function outcome({ phase, report }) {

@@ -44,7 +44,9 @@ function step(by) {
   if (!next) return;
   next.scrollIntoView({ block: "nearest" });
   next.focus({ preventScroll: true });
-  go({ ...here(), photo: Number(next.dataset.item) }, true);
+  const photo = Number(next.dataset.item);
+  go({ ...here(), photo }, true);
+  showPhoto(photo); // at once: the next key may come before the browser tells of the new address
 }
 
 async function render(id) {
@@ -55,16 +57,17 @@ async function render(id) {
   const button = (name, text, path, act) =>
     make("button", { type: "button", className: name, ariaLabel: text, title: text, onclick: act }, icon(path));
   dialog.replaceChildren(
-    stage,
-    panel,
     button("close", "Close (Esc)", "M5 5l10 10M15 5 5 15", close),
     neighbours[0] ? button("previous", "Previous (←)", "M12 4 6 10l6 6", () => step(-1)) : "",
     neighbours[1] ? button("next", "Next (→)", "M8 4l6 6-6 6", () => step(1)) : "",
+    stage,
+    panel,
   );
   dialog.focus(); // so that it gets the keys, whatever was removed
   try {
     const photo = await api.photo(id);
     if (shown !== id) return;
+    dialog.ariaLabel = photo.name;
     stage.style.setProperty("--ratio", photo.width / photo.height);
     const framed = frame(photo);
     framed.classList.toggle("plain", !faces);
