@@ -8,8 +8,9 @@ import pytest
 from tests.unit.client.scripted_server import Reply, Script, grpc_server
 from triptych.errors import InvalidInput, ModelLost, Overloaded
 from triptych.gateway.backend import LOOK_SECONDS
+from triptych.gateway.body import until_gone
 from triptych.gateway.fleet import Fleet, Models
-from triptych.gateway.refusals import NotReady, NotServed
+from triptych.gateway.refusals import Gone, NotReady, NotServed
 
 CLIP = Models(clip="ViT-B-32__openai")
 WARM = 4  # requests of the warm-up
@@ -179,3 +180,40 @@ async def test_what_is_not_answered_by_a_triton_that_was_healed_meanwhile_is_ask
         only.backends[0].lost("its models are not ready")
         await asking
         assert asked(one) == 1 + WARM + 1
+
+
+async def test_who_hangs_up_while_a_triton_is_healed_is_gone_and_asks_nobody_again(monkeypatch):
+    """Two limits end the same wait: the caller's, who is gone, and that of a request which a process took with it."""
+    monkeypatch.setattr("triptych.gateway.backend.LATE_SECONDS", 0.1)
+    one, gone = script(), asyncio.Event()
+
+    async def receive():
+        await gone.wait()
+        return {"type": "http.disconnect"}
+
+    async with fleet(one) as only:
+        one.replies = [Reply(delay=5)]
+        asking = asyncio.create_task(until_gone(receive, text(only)))
+        while asked(one) < 1:
+            await asyncio.sleep(0.01)
+        gone.set()
+        await asyncio.sleep(0.01)
+        assert only.backends[0].pending == 1  # nothing was broken off
+        only.backends[0].lost("its models are not ready")
+        with pytest.raises(Gone):
+            await asking
+        assert (asked(one), only.backends[0].pending) == (1 + WARM, 0)
+
+
+async def test_the_end_of_the_program_is_no_hanging_up():
+    """Who is cancelled from outside is cancelled, whatever limits stand around."""
+    one = script()
+    async with fleet(one) as only:
+        one.replies = [Reply(delay=0.5)]
+        asking = asyncio.create_task(until_gone(asyncio.Event().wait, text(only)))
+        while asked(one) < 1:
+            await asyncio.sleep(0.01)
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        assert only.backends[0].pending == 0
