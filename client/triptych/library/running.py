@@ -41,20 +41,19 @@ class Teller:
     began: float | None = None
     told: float = field(default=-_OFTEN)
 
-    def tell(self, progress: Progress) -> Running:
-        """What the run does now, with its rate; written down when it is time, and always at the last photo."""
+    def tell(self, progress: Progress) -> None:
+        """Write down what the run does now, with its rate, when it is time, and always at the last photo."""
         now = time.monotonic()
         self.began = now if self.began is None else self.began
         seconds, last = now - self.began, progress.done == progress.total
         rate = progress.done / seconds if seconds else 0.0
-        running = Running("grouping" if last else "sending", progress.done, progress.total, progress.failed, rate)
         if last or now - self.told >= _OFTEN:
             self.told = now
-            self.write(running)
-        return running
+            self.write(Running("grouping" if last else "sending", progress.done, progress.total, progress.failed, rate))
 
     def write(self, running: Running) -> None:
-        os.pwrite(self.descriptor, json.dumps(asdict(running)).encode().ljust(_BYTES), 0)
+        os.lseek(self.descriptor, 0, os.SEEK_SET)
+        os.write(self.descriptor, json.dumps(asdict(running)).encode().ljust(_BYTES))
 
 
 @contextmanager
@@ -84,7 +83,7 @@ def running(library: Path) -> Running | None:
         if _locked(descriptor, alone=False):
             return None
         try:
-            return Running(**json.loads(os.pread(descriptor, _BYTES, 0)))
+            return Running(**json.loads(os.read(descriptor, _BYTES)))
         except (ValueError, TypeError):  # read in the middle of being written
             return Running()
     finally:
@@ -92,6 +91,7 @@ def running(library: Path) -> Running | None:
 
 
 def _file(library: Path) -> Path:
+    library = library.resolve()  # whichever link it was opened by
     return library.with_name(f"{library.name}-index")
 
 

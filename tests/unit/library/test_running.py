@@ -25,7 +25,9 @@ def test_a_run_is_seen_from_outside_until_it_ends(tmp_path, monkeypatch):
     library = tmp_path / "library.sqlite"
     assert running(library) is None
     with only_run(library) as run:
-        assert running(library) == Running("looking")
+        link = tmp_path / "link"
+        link.symlink_to(library)
+        assert running(library) == running(link) == Running("looking")
         run.tell(Progress(0, 100_000, 0))
         run.tell(Progress(100_000, 100_000, 12))
         seen = running(library)
