@@ -59,7 +59,7 @@ class Teller:
 @contextmanager
 def only_run(library: Path) -> Iterator[Teller]:
     """Be the library's one run as long as the block lasts. Raises LibraryError while another one is."""
-    descriptor = os.open(_file(library), os.O_RDWR | os.O_CREAT, 0o600)
+    descriptor = _open(library, os.O_RDWR | os.O_CREAT)
     try:
         until = time.monotonic() + _PATIENCE
         while not _locked(descriptor, alone=True):
@@ -76,7 +76,7 @@ def only_run(library: Path) -> Iterator[Teller]:
 def running(library: Path) -> Running | None:
     """How far the run is that is going on, in whatever process; None when there is none."""
     try:
-        descriptor = os.open(_file(library), os.O_RDONLY)
+        descriptor = _open(library, os.O_RDONLY)
     except FileNotFoundError:
         return None
     try:
@@ -90,9 +90,15 @@ def running(library: Path) -> Running | None:
         os.close(descriptor)
 
 
-def _file(library: Path) -> Path:
+def _open(library: Path, flags: int) -> int:
     library = library.resolve()  # whichever link it was opened by
-    return library.with_name(f"{library.name}-index")
+    file = library.with_name(f"{library.name}-index")
+    try:
+        return os.open(file, flags, 0o600)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise LibraryError(f"{file} cannot be opened: {error.strerror}; it must be a file of whoever indexes") from None
 
 
 def _locked(descriptor: int, *, alone: bool) -> bool:

@@ -66,3 +66,12 @@ def test_a_second_run_is_refused_before_it_asks_anybody(tmp_path, monkeypatch):
         with pytest.raises(LibraryError, match="indexed already"):
             library.forget(tmp_path / "photos")
         assert library.folders == []
+
+
+def test_a_lock_that_cannot_be_opened_is_told(tmp_path):
+    (tmp_path / "library.sqlite-index").mkdir()
+    with (
+        pytest.raises(LibraryError, match=r"library\.sqlite-index cannot be opened: Is a directory"),
+        only_run(tmp_path / "library.sqlite"),
+    ):
+        pass
