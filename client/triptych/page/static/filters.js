@@ -97,6 +97,7 @@ let typing;
 dates.addEventListener("input", () => {
   clearTimeout(typing);
   typing = setTimeout(() => {
+    if (form.hidden) return; // one went on to another view
     if (since.validity.valid && until.validity.valid) choose({ since: since.value, until: until.value }); // a year is typed digit by digit
   }, TYPING);
 });
