@@ -202,6 +202,7 @@ def test_photos_are_narrowed_down_and_the_address_keeps_it(browser, indexed, alb
         where.select_option(label=f"people ({PEOPLE})")
         tiles(PEOPLE)
         assert f"folder={album}/people" in unquote(page.url)
+        page.wait_for_function("list => list.selectedOptions[0]?.label === '\u2003people'", arg=where.element_handle())  # one step in
         page.keyboard.press("/")
         page.keyboard.type("a garden")
         page.wait_for_function(
@@ -227,6 +228,29 @@ def test_photos_are_narrowed_down_and_the_address_keeps_it(browser, indexed, alb
         page.get_by_role("button", name="Clear the filters").click()
         tiles(SCENES + PEOPLE)
         assert not page.get_by_label("To", exact=True).is_visible()
+
+
+def test_filters_that_come_late_do_not_stand_over_another_view(browser, indexed):
+    held = []
+
+    def hold_first(route):
+        if held:
+            route.continue_()
+        held.append(route)
+
+    with tab(browser, f"{indexed}#/status", viewport={"width": 1280, "height": 800}) as page:
+        page.route("**/api/filters*", hold_first)
+        with page.expect_request("**/api/filters*"):
+            page.get_by_role("link", name="Photos", exact=True).click()
+        page.locator("#main .tile.there").first.wait_for()
+        page.get_by_role("link", name="People", exact=True).click()
+        page.locator("#main .somebody").first.wait_for()
+        with page.expect_response("**/api/filters*"):
+            held[0].continue_()
+        page.evaluate("() => fetch('api/filters').then((answer) => answer.json())")  # so that the page has had its turn
+        assert page.locator("#filters").is_hidden()
+        page.get_by_role("link", name="Photos", exact=True).click()
+        page.locator("#filters").wait_for()
 
 
 def test_an_empty_page_names_the_command_and_fills_while_it_runs(browser, engine, album, tmp_path_factory):

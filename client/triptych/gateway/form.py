@@ -51,12 +51,12 @@ async def read_form(content_type: str, chunks: AsyncIterator[bytes]) -> Form:
 
 
 async def _bounded(chunks: AsyncIterator[bytes], limit: int) -> bytes:
-    body = b""
+    body = bytearray()  # grows in place, however small the chunks are
     async for chunk in chunks:
         body += chunk
         if len(body) > limit:
             raise TooLarge(f"the url-encoded form has over {limit:,} bytes; send a picture as multipart/form-data")
-    return body
+    return bytes(body)
 
 
 async def _multipart(boundary: bytes, chunks: AsyncIterator[bytes]) -> dict[str, bytes]:

@@ -41,26 +41,25 @@ class Teller:
     began: float | None = None
     told: float = field(default=-_OFTEN)
 
-    def tell(self, progress: Progress) -> Running:
-        """What the run does now, with its rate; written down when it is time, and always at the last photo."""
+    def tell(self, progress: Progress) -> None:
+        """Write down what the run does now, with its rate, when it is time, and always at the last photo."""
         now = time.monotonic()
         self.began = now if self.began is None else self.began
         seconds, last = now - self.began, progress.done == progress.total
         rate = progress.done / seconds if seconds else 0.0
-        running = Running("grouping" if last else "sending", progress.done, progress.total, progress.failed, rate)
         if last or now - self.told >= _OFTEN:
             self.told = now
-            self.write(running)
-        return running
+            self.write(Running("grouping" if last else "sending", progress.done, progress.total, progress.failed, rate))
 
     def write(self, running: Running) -> None:
-        os.pwrite(self.descriptor, json.dumps(asdict(running)).encode().ljust(_BYTES), 0)
+        os.lseek(self.descriptor, 0, os.SEEK_SET)
+        os.write(self.descriptor, json.dumps(asdict(running)).encode().ljust(_BYTES))
 
 
 @contextmanager
 def only_run(library: Path) -> Iterator[Teller]:
     """Be the library's one run as long as the block lasts. Raises LibraryError while another one is."""
-    descriptor = os.open(_file(library), os.O_RDWR | os.O_CREAT, 0o600)
+    descriptor = _open(library, os.O_RDWR | os.O_CREAT)
     try:
         until = time.monotonic() + _PATIENCE
         while not _locked(descriptor, alone=True):
@@ -77,22 +76,29 @@ def only_run(library: Path) -> Iterator[Teller]:
 def running(library: Path) -> Running | None:
     """How far the run is that is going on, in whatever process; None when there is none."""
     try:
-        descriptor = os.open(_file(library), os.O_RDONLY)
+        descriptor = _open(library, os.O_RDONLY)
     except FileNotFoundError:
         return None
     try:
         if _locked(descriptor, alone=False):
             return None
         try:
-            return Running(**json.loads(os.pread(descriptor, _BYTES, 0)))
+            return Running(**json.loads(os.read(descriptor, _BYTES)))
         except (ValueError, TypeError):  # read in the middle of being written
             return Running()
     finally:
         os.close(descriptor)
 
 
-def _file(library: Path) -> Path:
-    return library.with_name(f"{library.name}-index")
+def _open(library: Path, flags: int) -> int:
+    library = library.resolve()  # whichever link it was opened by
+    file = library.with_name(f"{library.name}-index")
+    try:
+        return os.open(file, flags, 0o600)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise LibraryError(f"{file} cannot be opened: {error.strerror}; it must be a file of whoever indexes") from None
 
 
 def _locked(descriptor: int, *, alone: bool) -> bool:

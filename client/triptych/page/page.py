@@ -2,13 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from typing import TypeVar
 
 from triptych.gateway.fleet import Fleet
 from triptych.gateway.refusals import Busy
 from triptych.gateway.settings import GatewaySettings
-from triptych.library import Library
+from triptych.library import Library, LibraryError
 from triptych.page.cache import Cache
 from triptych.page.copies import Copies
 from triptych.page.indexing import IndexJob
@@ -63,15 +63,12 @@ class Page:
         if not self.settings.folders:
             return
         self.indexing.wait()
-        while not (self.tritons.ready and await self.ask(self._begun)):
+        while True:
+            with suppress(LibraryError, Busy):  # another run is going on, or many are asking: it waits for them
+                if self.tritons.ready:
+                    await self.ask(lambda: self.indexing.start(self.settings.folders))
+                    return
             await asyncio.sleep(_LOOK_SECONDS)
-
-    def _begun(self) -> bool:
-        """Whether the first run could begin; it waits for one of another program."""
-        if self.indexing.active or self.indexing.look().elsewhere:
-            return self.indexing.active
-        self.indexing.start(self.settings.folders)
-        return True
 
     def _close(self) -> None:
         """End the index run and the threads, then what they use."""

@@ -25,7 +25,9 @@ def test_a_run_is_seen_from_outside_until_it_ends(tmp_path, monkeypatch):
     library = tmp_path / "library.sqlite"
     assert running(library) is None
     with only_run(library) as run:
-        assert running(library) == Running("looking")
+        link = tmp_path / "link"
+        link.symlink_to(library)
+        assert running(library) == running(link) == Running("looking")
         run.tell(Progress(0, 100_000, 0))
         run.tell(Progress(100_000, 100_000, 12))
         seen = running(library)
@@ -64,3 +66,12 @@ def test_a_second_run_is_refused_before_it_asks_anybody(tmp_path, monkeypatch):
         with pytest.raises(LibraryError, match="indexed already"):
             library.forget(tmp_path / "photos")
         assert library.folders == []
+
+
+def test_a_lock_that_cannot_be_opened_is_told(tmp_path):
+    (tmp_path / "library.sqlite-index").mkdir()
+    with (
+        pytest.raises(LibraryError, match=r"library\.sqlite-index cannot be opened: Is a directory"),
+        only_run(tmp_path / "library.sqlite"),
+    ):
+        pass

@@ -62,13 +62,14 @@ function render(place, stage, signal) {
 }
 
 async function all(stage, place, signal) {
-  const none = Object.keys(only(place)).length ? nothing(place) : welcome(signal);
+  const narrowed = Object.keys(only(place)).length > 0;
+  const none = narrowed ? nothing(place) : welcome(signal);
   const load = (offset, limit) => api.photos({ ...only(place), offset, limit }, signal);
   await grid(stage, load, { months: true, none });
   let seen = null; // how many there were when the grid was drawn
   const stop = indexing.follow((state, ended) => {
     const some = stage.querySelector(".tile");
-    seen ??= some ? state.photos : 0;
+    seen ??= some || narrowed ? state.photos : 0;
     const reading = some && (scrollY > 0 || here().photo || stage.contains(document.activeElement));
     if (reading || !(ended || Math.abs(state.photos - seen) >= (some && state.running ? FRESH : 1))) return;
     seen = state.photos;

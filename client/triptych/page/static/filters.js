@@ -6,6 +6,7 @@ import { go, here, only } from "./route.js";
 
 const TYPING = 500; // ms of rest in a date that is typed
 const BETWEEN = "between";
+const DEEPER = "\u2003"; // before a folder's name; of plain spaces a list shows none
 const form = document.getElementById("filters");
 const when = make("select", { ariaLabel: "When" });
 const where = make("select", { ariaLabel: "Where" });
@@ -19,15 +20,18 @@ let between = false; // was chosen; no date may be there yet
 
 // Stands over every view of photos; `fresh` when there may be other photos than before.
 export async function showFilters(place, fresh = false) {
-  const shown = place.view === "photos" || place.view === "similar" || (place.view === "people" && Boolean(place.id));
-  if (!shown) return (form.hidden = true);
+  if (!narrowable(place)) return (form.hidden = true);
   if (fresh || known?.folder !== place.folder) {
     const folder = place.folder;
     const told = await api.filters(folder ? { folder } : {}).catch(() => null);
     if (!told || here().folder !== folder) return;
     known = { ...told, folder };
   }
-  draw(here());
+  if (narrowable(here())) draw(here()); // and not over another view, to which one went meanwhile
+}
+
+function narrowable({ view, id }) {
+  return view === "photos" || view === "similar" || (view === "people" && Boolean(id));
 }
 
 function draw(place) {
@@ -41,8 +45,8 @@ function draw(place) {
   dates.hidden = !open;
   if (document.activeElement !== since) since.value = edge(place.since, false);
   if (document.activeElement !== until) until.value = edge(place.until, true);
-  const above = known.above.map(({ path, name }, at) => [path, `${"  ".repeat(at)}${name}`]);
-  const inside = "  ".repeat(above.length);
+  const above = known.above.map(({ path, name }, at) => [path, DEEPER.repeat(at) + name]);
+  const inside = DEEPER.repeat(above.length);
   const folders = known.folders.map(({ path, name, photos }) => [path, `${inside}${name} (${photos.toLocaleString()})`]);
   fill(where, [["", "Everywhere"], ...above, ...folders], place.folder.replace(/(.)\/+$/, "$1"));
   where.hidden = !above.length && !folders.length;
@@ -93,6 +97,7 @@ let typing;
 dates.addEventListener("input", () => {
   clearTimeout(typing);
   typing = setTimeout(() => {
+    if (form.hidden) return; // one went on to another view
     if (since.validity.valid && until.validity.valid) choose({ since: since.value, until: until.value }); // a year is typed digit by digit
   }, TYPING);
 });

@@ -86,7 +86,7 @@ function run(state) {
   if (state.phase === "idle") return "";
   if (state.error) return make("p", { className: "wrong" }, state.error);
   if (!state.running) return make("p", { className: "quiet" }, outcome(state));
-  const whose = state.elsewhere ? make("p", { className: "quiet" }, "`triptych index` is running.") : "";
+  const whose = state.elsewhere ? make("p", { className: "quiet" }, "Another program started it.") : "";
   return make("div", {}, progress(state), whose);
 }
 
