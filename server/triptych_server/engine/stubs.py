@@ -6,6 +6,7 @@ unloaded is gone.
 
 import contextlib
 import signal
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,15 +34,20 @@ class Seen:
 
 
 class Stubs:
-    """Those of one Triton; ask it again and again, for what died is known only by what was seen before."""
+    """Those of one Triton; ask it again and again, for what died is known only by what was seen before. Any thread may."""
 
     def __init__(self, triton: int) -> None:
         self._triton = triton
         self._known: dict[int, Stub] = {}
+        self._looking = threading.Lock()
         self.look()
 
     def look(self) -> Seen:
         """All as they are now; nothing when Triton itself has ended. An instance that was loaded anew counts by its last process."""
+        with self._looking:
+            return self._look()
+
+    def _look(self) -> Seen:
         states: dict[int, str] = {}
         with contextlib.suppress(psutil.Error):
             for child in psutil.Process(self._triton).children():

@@ -1,7 +1,10 @@
 """The watch's parts that need no Triton: how processes end, who makes progress, pauses, and the page of what was healed."""
 
+import contextlib
+import os
 import subprocess
 import sys
+import threading
 import types
 import urllib.error
 import urllib.request
@@ -12,11 +15,12 @@ import pytest
 
 from tests.support.half_answer import half_an_answer
 from triptych_server.engine import http_api
+from triptych_server.engine import stubs as stubs_module
 from triptych_server.engine.backoff import Backoff
 from triptych_server.engine.healing import OWED_RESTARTS, RESTARTS, Healing
 from triptych_server.engine.heals import Heals, shown
 from triptych_server.engine.progress import Load, Progress, loads
-from triptych_server.engine.stubs import Stubs, ending
+from triptych_server.engine.stubs import PROGRAM, Seen, Stub, Stubs, ending
 from triptych_server.engine.trouble import Reason, Trouble
 from triptych_server.engine.unready import Unready
 from triptych_server.engine.watch import Patience, Watch
@@ -54,17 +58,48 @@ def test_the_kernel_tells_how_a_process_ended(code, told):
     assert ending(child.pid) == "ended"
 
 
-def test_stubs_are_known_by_their_command_lines(tmp_path):
+def test_stubs_are_known_by_their_command_lines_until_they_are_gone(tmp_path):
     """A script in the stub's place, below a process in Triton's."""
-    program = tmp_path / "triton_python_backend_stub"
-    program.write_text("#!/bin/sh\nread line\nexit 4\n")
-    program.chmod(0o755)
-    stub = ["/bin/sh", str(program)]  # the shell shows in front of it
-    with subprocess.Popen(stub, stdin=subprocess.PIPE) as other:
-        assert Stubs(psutil.Process().pid).look().living == ()
-        other.communicate(b"\n")
-    assert other.returncode == 4
-    assert Stubs(1 << 30).look().living == ()  # a Triton that has ended
+    file = tmp_path / "net" / "1" / "model.py"
+    file.parent.mkdir(parents=True)
+    file.write_text("read line\nexit 4\n")
+
+    def start(program):
+        return subprocess.Popen([tmp_path / program, file, "shm", "net_0_0", "python"], executable="/bin/sh", stdin=subprocess.PIPE)
+
+    with start("something_else") as other, start(PROGRAM) as child:
+        stubs, stub = Stubs(os.getpid()), Stub(child.pid, "net", "net_0_0")
+        assert stubs.look() == Seen({}, (), (stub,))
+        child.stdin.close()
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        assert stubs.look() == Seen({stub: "exited with code 4"}, (), ())
+        other.stdin.close()
+    assert stubs.look() == Seen({}, (), ())
+    assert Stubs(1 << 30).look() == Seen({}, (), ())  # a Triton that has ended
+
+
+def test_one_thread_looks_at_stubs_at_a_time(monkeypatch):
+    """While one loads a model anew, and looks for processes to kill, another goes on looking."""
+    both, met = threading.Barrier(2), []
+
+    class Triton:
+        def __init__(self, pid):
+            pass
+
+        def children(self):
+            with contextlib.suppress(threading.BrokenBarrierError):
+                both.wait(0.2)
+                met.append(True)
+            return []
+
+    stubs = Stubs(1 << 30)
+    monkeypatch.setattr(stubs_module.psutil, "Process", Triton)
+    threads = [threading.Thread(target=stubs.look) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert met == []
 
 
 PAGE = """
