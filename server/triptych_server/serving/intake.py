@@ -95,7 +95,7 @@ class Intake(Generic[Item]):
         `done` is to be called after it. None when the model is being closed and nothing is left. Who has waited too long, or has gone, is
         answered and left out, so it may be empty."""
         with self._turn:  # one batch after the other is gathered
-            self._fed.wait()
+            self._fed.wait(self._queue.is_over)
             self._queue.wait()
             self._sharers.wait(lambda: self._queue.is_enough(most_rows))
             taken = self._queue.take(most_rows)

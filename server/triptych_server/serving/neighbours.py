@@ -26,10 +26,10 @@ class Fed:
     def __init__(self, models: Sequence[str], folder: Path | None) -> None:
         self._loads = Loads(models, folder)
 
-    def wait(self) -> None:
-        """Block while one of them is full, LONGEST_WAIT_SECONDS at most."""
+    def wait(self, over: Callable[[], bool]) -> None:
+        """Block while one of them is full; not once all is `over`, and LONGEST_WAIT_SECONDS at most."""
         until = time.monotonic() + LONGEST_WAIT_SECONDS
-        while self._loads.any_full() and time.monotonic() < until:
+        while self._loads.any_full() and not over() and time.monotonic() < until:
             time.sleep(POLL_SECONDS)
 
 

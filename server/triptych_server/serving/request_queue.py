@@ -66,9 +66,17 @@ class RequestQueue(Generic[Item]):
             self._changed.wait_for(lambda: len(self) or self._closing)
 
     def is_enough(self, most_rows: int) -> bool:
-        """Whether more would make no better batch: it is full, somebody in it is in a hurry, or nothing more will come."""
+        """Whether more would make no better batch: it is full, somebody in it is in a hurry, or nothing more can come, for the queue is
+        full or closing."""
         with self._changed:
-            return bool(self._closing or self._lines[URGENT]) or sum(each.rows for each in self._lines[BULK]) >= most_rows
+            bulk = self._lines[BULK]
+            no_more = self._closing or len(bulk) >= self._bound
+            return bool(no_more or self._lines[URGENT]) or sum(each.rows for each in bulk) >= most_rows
+
+    def is_over(self) -> bool:
+        """Whether it is closed and empty."""
+        with self._changed:
+            return self._closing and not len(self)
 
     def take(self, most_rows: int) -> Taken[Item] | None:
         """Wait for requests, and take as many of the first ones as make `most_rows` together, or one that is larger; none overtakes another

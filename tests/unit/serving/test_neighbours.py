@@ -3,6 +3,8 @@
 import errno
 import os
 import threading
+import time
+import types
 
 import pytest
 
@@ -13,10 +15,14 @@ from triptych_server.serving.neighbours import Fed, Sharers
 GONE = 2**22 + 1  # above every process id of Linux
 
 
-def waiting(others, *more):
+def never():
+    return False
+
+
+def waiting(others, condition=never):
     """A thread that waits, and what it sets when it goes on."""
     went_on = threading.Event()
-    thread = threading.Thread(target=lambda: (others.wait(*more), went_on.set()), daemon=True)
+    thread = threading.Thread(target=lambda: (others.wait(condition), went_on.set()), daemon=True)
     thread.start()
     return went_on
 
@@ -53,12 +59,23 @@ def test_the_wait_ends_whatever_the_other_shows(tmp_path, monkeypatch):
     assert waiting(Fed(("network",), tmp_path)).wait(30)
 
 
+def test_who_is_being_closed_waits_for_nobody(tmp_path, monkeypatch):
+    """Its workers wait one after the other: with as many as there are cores that would be long."""
+    monkeypatch.setattr(neighbours, "LONGEST_WAIT_SECONDS", 600.0)
+    Load("network", tmp_path).show(full=True, owes=True)
+    closed = threading.Event()
+    went_on = waiting(Fed(("network",), tmp_path), closed.is_set)
+    assert not went_on.wait(0.05)
+    closed.set()
+    assert went_on.wait(30)
+
+
 def test_without_a_folder_nobody_waits():
     assert backpressure_folder({}) is None
     alone = Load("network", None)
     alone.show(full=True, owes=True)
     alone.close()
-    Fed(("network",), None).wait()
+    Fed(("network",), None).wait(never)
     assert str(backpressure_folder({FOLDER_VARIABLE: "/run/there"})) == "/run/there"
 
 
@@ -76,14 +93,19 @@ def test_what_the_dead_owed_is_told_once(tmp_path):
     assert [file.stem for file in tmp_path.iterdir()] == ["alive"]
 
 
-def test_a_look_that_fails_ends_no_worker(tmp_path, monkeypatch):
-    """No file descriptor is free: what was seen last counts on."""
+def test_after_a_look_that_fails_what_was_seen_last_counts_on(tmp_path, monkeypatch):
+    """No file descriptor is free."""
+    Load("network", tmp_path).show(full=True, owes=True)
+    loads = Loads(("network",), tmp_path)
+    assert loads.any_full()
 
     def look(self):
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
     monkeypatch.setattr(Loads, "_look", look)
-    Fed(("network",), tmp_path).wait()
+    monkeypatch.setattr(load, "LOOK_SECONDS", -1.0)
+    assert loads.any_full()
+    assert not Loads(("network",), tmp_path).any_full()
 
 
 def test_a_process_that_ends_in_order_while_it_is_looked_at_owes_nothing(tmp_path, monkeypatch):
@@ -98,7 +120,7 @@ def test_a_batch_waits_for_what_is_being_decoded_on_its_cores(tmp_path, monkeypa
     decoder, sharers = Load("decoder", tmp_path), Sharers(("decoder",), tmp_path)
     assert sharers
     decoder.show(full=False, owes=True)
-    went_on = waiting(sharers, lambda: False)
+    went_on = waiting(sharers)
     assert not went_on.wait(0.05)
     decoder.show(full=False, owes=False)
     assert went_on.wait(30)
@@ -115,15 +137,15 @@ def test_a_full_batch_waits_for_nothing(tmp_path, monkeypatch):
 
 
 def test_idle_decoders_are_not_waited_for(tmp_path, monkeypatch):
-    monkeypatch.setattr(neighbours.time, "sleep", lambda seconds: pytest.fail("it waited"))
+    monkeypatch.setattr(neighbours, "time", types.SimpleNamespace(monotonic=time.monotonic, sleep=lambda _: pytest.fail("it waited")))
     Load("decoder", tmp_path).show(full=True, owes=False)
-    Sharers(("decoder",), tmp_path).wait(lambda: False)
+    Sharers(("decoder",), tmp_path).wait(never)
     nobody = Sharers((), tmp_path)
-    nobody.wait(lambda: False)
+    nobody.wait(never)
     assert not nobody
 
 
 def test_a_decoder_that_never_ends_delays_a_batch_and_stops_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(neighbours, "LONGEST_GATHERING_SECONDS", 0.05)
     Load("decoder", tmp_path).show(full=False, owes=True)
-    assert waiting(Sharers(("decoder",), tmp_path), lambda: False).wait(30)
+    assert waiting(Sharers(("decoder",), tmp_path)).wait(30)

@@ -106,15 +106,18 @@ def test_many_threads_lose_nothing():
     assert sorted(seen) == list(range(900))
 
 
-def test_a_batch_is_enough_when_it_is_full_in_a_hurry_or_the_last():
+def test_a_batch_is_enough_when_it_is_full_in_a_hurry_or_the_last_that_can_come():
     queue = queue_of(waiting("a", 3))
     assert not queue.is_enough(4)
     queue.put([waiting("b")])
     assert queue.is_enough(4)
     assert queue_of(waiting("urgent", priority=URGENT)).is_enough(4)
+    assert queue_of(waiting("a"), waiting("b"), bound=2).is_enough(4)  # who feeds it waits until there is room
     closed = queue_of(waiting("a"))
     closed.close()
-    assert closed.is_enough(4)
+    assert closed.is_enough(4) and not closed.is_over()
+    closed.take(4)
+    assert closed.is_over() and not queue_of().is_over()
 
 
 def test_options_are_read_and_checked():
