@@ -20,7 +20,7 @@ CONVERTED = ("rk3566", "rk3568", "rk3576", "rk3588", "armnn")
 class Repository:
     """A folder that holds Triton's three repositories (networks, Python models, ensembles), `backends/` and `profiles/`.
 
-    Raises ConfigError when one of them is missing.
+    `root` becomes absolute: Triton runs in another folder. Raises ConfigError when one of them is missing.
     """
 
     root: Path
@@ -29,6 +29,7 @@ class Repository:
         missing = [name for name in FOLDERS if not (self.root / name).is_dir()]
         if missing:
             raise ConfigError(f"{self.root} is no Triptych repository: {', '.join(missing)} missing; name one with --repository")
+        object.__setattr__(self, "root", self.root.absolute())
 
     @property
     def networks(self) -> Path:

@@ -20,6 +20,7 @@ from triptych_server.engine import Engine
 from triptych_server.engine.shared_memory import NAME
 from triptych_server.engine.triton import find_triton
 from triptych_server.errors import EngineError
+from triptych_server.repository import Repository
 
 CONFIG = """
 backend: "{backend}"
@@ -73,10 +74,11 @@ def left():
     return lambda: (regions() | stubs() | scratches()) - before
 
 
-def test_starts_serves_and_leaves_nothing_behind(tmp_path, left):
+def test_starts_serves_and_leaves_nothing_behind(tmp_path, left, monkeypatch):
     repository = empty_repository(tmp_path / "repository")
     add_model(repository, "doubler", config(), runnable.doubler)
-    with Engine(options(repository, tmp_path)) as engine:
+    monkeypatch.chdir(tmp_path)
+    with Engine(options(Repository(Path("repository")), tmp_path)) as engine:
         with triton_grpc.InferenceServerClient(engine.grpc_url.removeprefix("grpc://")) as client:
             assert client.is_server_ready()
             assert client.get_model_metadata("doubler").platform != ""

@@ -1,5 +1,7 @@
 """Locating and copying the repository."""
 
+from pathlib import Path
+
 import pytest
 
 from triptych_server.errors import ConfigError
@@ -32,6 +34,16 @@ def test_a_folder_that_is_no_repository_is_refused_with_what_is_missing(tmp_path
     (tmp_path / "ensembles").mkdir()
     with pytest.raises(ConfigError, match="model_repository, python_models, backends, profiles missing"):
         Repository(tmp_path)
+
+
+def test_a_relative_folder_stays_what_it_was_in_another_working_folder(tmp_path, monkeypatch):
+    for name in FOLDERS:
+        (tmp_path / "own" / name).mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    relative = Repository(Path("own"))
+    monkeypatch.chdir("/")
+    assert relative == Repository(tmp_path / "own")
+    assert relative.models() == []
 
 
 def test_the_working_folder_and_those_above_it_are_looked_at(tmp_path, monkeypatch):

@@ -53,6 +53,8 @@ class EngineOptions:
     model_ttl: float = 0.0
 
     def __post_init__(self) -> None:
+        if self.triton is not None:
+            object.__setattr__(self, "triton", self.triton.absolute())  # it runs in another folder
         if self.profile == AUTO:
             object.__setattr__(self, "profile", recommended_profile(profile_names(self.repository)))
         check_profile(self.repository, self.profile)

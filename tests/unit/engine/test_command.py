@@ -33,6 +33,14 @@ def test_the_three_repositories_one_for_trials_and_explicit_control_are_given():
     assert {f"--{service}-address=127.0.0.1" for service in ("http", "grpc", "metrics")} <= set(arguments)
 
 
+def test_relative_folders_are_those_of_whoever_named_them(tmp_path, monkeypatch):
+    """Triton runs in another, where it would look for models until the start's time is over."""
+    monkeypatch.chdir(REPOSITORY.root)
+    options = EngineOptions(Repository(Path()), triton=Path("triton"))
+    monkeypatch.chdir(tmp_path)
+    assert (options.repository, options.triton) == (Repository(REPOSITORY.root), REPOSITORY.root / "triton")
+
+
 def test_the_wheels_triton_leaves_no_gpu_out_that_the_doctor_lets_pass():
     assert f"--min-supported-compute-capability={COMMON.capability}" in command()
 
@@ -54,7 +62,7 @@ def test_control_apis_are_closed_with_a_key_wherever_it_listens(host):
 
 def test_models_see_no_secrets_and_no_port_is_opened_from_the_environment():
     given = {"TRIPTYCH_CONTROL_KEY": "a", "TRIPTYCH_API_KEY": "b", "HF_TOKEN": "c", "AIP_MODE": "PREDICTION", "PATH": "/bin"}
-    assert not set(triton_environment(find_triton(), "cpu", given)) & set(given) - {"PATH"}
+    assert not set(triton_environment(find_triton(), "cpu", Path("/b"), given)) & set(given) - {"PATH"}
 
 
 @pytest.mark.parametrize("key", ["", "a:b", "a b", "ключ", "a=b"])
