@@ -30,10 +30,7 @@ from triptych_server.engine.triton import Triton, find_triton
 from triptych_server.engine.unloading import ON_DEMAND, Unloader
 from triptych_server.engine.wanted import Wanted
 from triptych_server.engine.watch import Patience, Watch
-from triptych_server.errors import (
-    EngineError,
-    TritonCrashedError,
-)
+from triptych_server.errors import EngineError, TritonCrashedError
 from triptych_server.serving.idle_models import IdleModels
 from triptych_server.serving.load import left_unanswered
 

@@ -107,8 +107,8 @@ def _listed_devices(text: str) -> list[int]:
 
 
 def _parameters(config: Mapping[str, Any] | None) -> Parameters:
-    """The JSON form wraps every value: {"key": {"string_value": "…"}}."""
-    return Parameters({key: value["string_value"] for key, value in (config or {}).items()})
+    """The JSON form wraps every value: {"key": {"string_value": "…"}}; one that was given as nothing may lack it."""
+    return Parameters({key: value.get("string_value", "") for key, value in (config or {}).items()})
 
 
 def _accelerators(config: list[Mapping[str, Any]] | None) -> tuple[Accelerator, ...]:

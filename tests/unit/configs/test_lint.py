@@ -88,6 +88,8 @@ def test_stale_and_missing_generated_configs(copy):
         ([(BATCHING, BATCHING.replace("{ }", "{ priority_levels: 2 }"))], "", "dynamic_batching.priority_levels", "policy"),
         ([('key: "max_waiting"', 'key: "max_wait_seconds"')], "", "parameters[max_waiting]", "nothing"),
         ([('string_value: "256"', 'string_value: "0"')], "", "parameters[max_waiting]", "parameter max_waiting is 0"),
+        ([('"clip_preprocess"', '"clip_preproces"')], "", "parameters[takes_turns_with]", "'clip_preproces'"),
+        ([('"clip_preprocess"', '"face_preprocess"')], "", "parameters[takes_turns_with]", "'face_preprocess', which does not feed it"),
         ([], parameter("max_wait_seconds", "a minute"), "parameters[max_wait_seconds]", "'a minute'"),
         (
             [('key: "default_priority" value { string_value: "2"', 'key: "default_priority" value { string_value: "3"')],

@@ -14,7 +14,7 @@ def test_args_become_session_settings():
         "default_model_filename": "model.onnx",
         "input": [{"name": "image", "data_type": "TYPE_UINT8", "dims": ["224", "224", "3"], "optional": True}],
         "output": [{"name": "embedding", "data_type": "TYPE_FP32", "dims": ["512"]}],
-        "parameters": {"NUM_STREAMS": {"string_value": "2"}},
+        "parameters": {"NUM_STREAMS": {"string_value": "2"}, "feeds": {}},
         "optimization": {
             "graph": {"level": 1},
             "execution_accelerators": {
@@ -35,6 +35,7 @@ def test_args_become_session_settings():
     instance = Instance.from_args(args)
     assert instance.inputs[0].dims == (224, 224, 3)
     assert instance.inputs[0].optional and not instance.outputs[0].optional
+    assert (instance.parameters.text("feeds", "unset"), list(instance.own_parameters())) == ("", ["NUM_STREAMS"])
     settings = instance.session_settings()
     assert settings.graph == Path("/models/clip_visual/3/model.onnx")
     assert (settings.kind, settings.device_id, settings.max_batch_size, settings.graph_level) == ("GPU", 1, 16, 1)

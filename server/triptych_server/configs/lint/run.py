@@ -8,6 +8,7 @@ from triptych_server.configs.lint.accelerators import accelerators
 from triptych_server.configs.lint.ensembles import ensembles
 from triptych_server.configs.lint.finding import Finding
 from triptych_server.configs.lint.instances import instances
+from triptych_server.configs.lint.neighbours import neighbours
 from triptych_server.configs.lint.options import options
 from triptych_server.configs.lint.queues import queues
 from triptych_server.configs.lint.subject import Everything, Rule, Subject
@@ -19,7 +20,7 @@ from triptych_server.configs.source import places
 from triptych_server.errors import ConfigError
 from triptych_server.repository import Repository
 
-RULES: tuple[Rule, ...] = (tensors, instances, queues, options, accelerators, ensembles)
+RULES: tuple[Rule, ...] = (tensors, instances, queues, neighbours, options, accelerators, ensembles)
 
 _LINE = re.compile(r"^:(\d+):\d+: ")
 
