@@ -1,5 +1,6 @@
 """A model around another model on the real Triton: rows shared across requests, refusals that hit only their own, a queue that is full."""
 
+import contextlib
 import os
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -173,4 +174,8 @@ def test_a_nice_model_computes_nicely(engine, client):
 
 
 def niceness_of_threads(pid):
-    return [os.getpriority(os.PRIO_PROCESS, int(thread.name)) for thread in Path(f"/proc/{pid}/task").iterdir()]
+    found = []
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        with contextlib.suppress(ProcessLookupError):  # it ended just now
+            found.append(os.getpriority(os.PRIO_PROCESS, int(thread.name)))
+    return found

@@ -1,7 +1,6 @@
 """Who burns the CPU: a server's process tree -> CPU seconds by role between two moments."""
 
 import contextlib
-import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,6 +8,8 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 import psutil
+
+from triptych_server.benchmark.machine import usable_cores
 
 STUB = "triton_python_backend_stub"
 Result = TypeVar("Result")
@@ -71,7 +72,7 @@ def others_share_of(pid: int, work: Callable[[], Result]) -> tuple[Result, float
     after, later, wall = _by_process(pid), psutil.cpu_times(), time.perf_counter() - moment
     used = sum(seconds - before.get(each, 0.0) for each, seconds in after.items())
     use = CpuUse({"these": used}, wall, later.idle + later.iowait - system.idle - system.iowait)
-    return done, use.others_share(len(os.sched_getaffinity(0)))
+    return done, use.others_share(usable_cores())
 
 
 def _by_process(pid: int) -> dict[int, float]:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from triptych_server.errors import EngineError, RuntimeMissingError
+from triptych_server.errors import EngineError, RuntimeMissingError, TritonCrashedError
 from triptych_server.tuning.goal import Goal
 from triptych_server.tuning.knobs import Knob, Point
 from triptych_server.tuning.trial import PROFILE, Score
@@ -32,7 +32,8 @@ def search(
     score: Scorer, knobs: Mapping[str, Sequence[Knob]], goal: Goal, trials: int, journal: Path, name: str, progress: Progress
 ) -> tuple[Score, list[Tried]]:
     """Score the profile, then points until there are `trials` under `name` in the journal, those of earlier runs included, whatever their
-    goal was. Returns the profile's score and every point. EngineError when the profile itself cannot be scored."""
+    goal was. Returns the profile's score and every point. EngineError when the profile itself cannot be scored, TritonCrashedError when
+    no point can be any more: those to come are not remembered as bad ones."""
     optuna = _optuna()
     journal.parent.mkdir(parents=True, exist_ok=True)
     storage = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(journal)))
@@ -87,6 +88,8 @@ def _scored(tried: Tried) -> Score:
 def _scored_point(score: Scorer, point: Point) -> Tried:
     try:
         return Tried(point, score(point))
+    except TritonCrashedError:
+        raise
     except EngineError as error:
         return Tried(point, None, str(error))
 

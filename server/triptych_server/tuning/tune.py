@@ -13,11 +13,11 @@ from triptych_server.configs.read import DEFAULT_PROFILE, profile_config, render
 from triptych_server.engine import Engine, EngineOptions
 from triptych_server.engine.control import ControlApi
 from triptych_server.engine.servable import all_needed, in_order
-from triptych_server.errors import ConfigError
+from triptych_server.errors import ConfigError, TritonCrashedError
 from triptych_server.repository import Repository
 from triptych_server.repository_lock import FOLDER
 from triptych_server.tuning.goal import Goal
-from triptych_server.tuning.knobs import Knob, knobs_for
+from triptych_server.tuning.knobs import Knob, Point, knobs_for
 from triptych_server.tuning.load import Load, requests_for
 from triptych_server.tuning.reached import least_batch, reached
 from triptych_server.tuning.search import Progress, Tried, ranked, search
@@ -80,8 +80,8 @@ class Tuned:
 
 
 def tune(options: TuneOptions, say: Callable[[str], None], progress: Progress) -> Tuned:
-    """Search; nothing is written but the journal. EngineError when the models cannot be served or measured as the profile has them,
-    ConfigError for precisions that none of them takes."""
+    """Search; nothing is written but the journal. EngineError when the models cannot be served or measured as the profile has them, or
+    Triton ends, ConfigError for precisions that none of them takes."""
     repository = options.repository
     models = in_order(repository, all_needed(repository, options.target))
     configs = {name: profile_config(repository.model(name), options.profile) for name in models}
@@ -102,7 +102,13 @@ def tune(options: TuneOptions, say: Callable[[str], None], progress: Progress) -
         say(f"{options.target}: {count} knobs of {', '.join(tuned)}; {options.trials} points of {options.runs} runs")
         bench = Bench(control, url, engine.pid, options.target, tuned, knobs, requests, options.load, options.runs)
         journal, name = repository.root / FOLDER / JOURNAL, study_name(options, tuned, knobs)
-        profile, tried = search(bench.score, knobs, options.goal, options.trials, journal, name, progress)
+
+        def score(point: Point) -> Score:
+            if engine.pid is None:
+                raise TritonCrashedError("Triton has ended, most likely for the last point; the same command goes on after that one")
+            return bench.score(point)
+
+        profile, tried = search(score, knobs, options.goal, options.trials, journal, name, progress)
         found = _confirmed(bench, options.goal, Tuned(profile, tuple(tried), left), say)
         return replace(found, others_share=bench.others_share)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from triptych_server.errors import ConfigError, EngineError
+from triptych_server.errors import ConfigError, EngineError, TritonCrashedError
 from triptych_server.tuning.goal import Goal
 from triptych_server.tuning.knobs import Knob
 from triptych_server.tuning.load import summary
@@ -47,6 +47,20 @@ def test_a_point_that_cannot_be_loaded_is_told_and_passed_over(tmp_path):
     _, tried = run(tmp_path, Goal(), 40)
     failed = [each for each in tried if each.score is None]
     assert failed and all(each.reason == "it does not fit" and each.point["net.delay"] == 1000 for each in failed)
+
+
+def test_points_that_come_after_triton_has_ended_are_not_remembered(tmp_path):
+    seen = []
+
+    def score(point):
+        if len(seen) == 2:
+            raise TritonCrashedError("it has ended")
+        return scored(point)
+
+    with pytest.raises(TritonCrashedError):
+        run(tmp_path, Goal(), 5, score, seen)
+    run(tmp_path, Goal(), 3, seen=seen)
+    assert seen == [1, 2, 3]
 
 
 def test_a_search_that_was_cut_short_goes_on(tmp_path):
