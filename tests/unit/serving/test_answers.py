@@ -1,7 +1,9 @@
 """Every request gets its answer, whatever happens to its neighbours. Triton's side is a fake here (pb_utils exists in stubs only)."""
 
+import contextlib
 import importlib
 import json
+import os
 import sys
 import threading
 import time
@@ -90,31 +92,37 @@ def pb_utils(monkeypatch):
     return fake
 
 
-@pytest.fixture
-def backend(pb_utils, tmp_path):
-    from contextlib import contextmanager
-
-    network = importlib.import_module("triptych_server.serving.network")
+def network(tmp_path, run, **parameters):
+    """A backend whose graph negates; `run` sees each batch."""
+    module = importlib.import_module("triptych_server.serving.network")
 
     class Negation:
         concurrency, inputs, outputs, device = 2, (), (), Device("CPU", "CPU", "f32")
 
-        @contextmanager
+        @contextlib.contextmanager
         def run(self, feeds):
-            if (feeds["x"] == 13).any():
-                raise ValueError("13")
-            time.sleep(0.02)
+            run(feeds["x"])
             yield {"y": -feeds["x"]}
 
         def close(self):
             pass
 
-    made = network.NetworkBackend()
+    made = module.NetworkBackend()
     made.open = lambda settings: Negation()
     (tmp_path / "1").mkdir()
     (tmp_path / "1" / "model.onnx").touch()
-    made.initialize(arguments(max_batch_size=8, dynamic_batching={}, folder=tmp_path))
+    made.initialize(arguments(max_batch_size=8, dynamic_batching={}, folder=tmp_path, **parameters))
     return made
+
+
+@pytest.fixture
+def backend(pb_utils, tmp_path):
+    def run(rows):
+        if (rows == 13).any():
+            raise ValueError("13")
+        time.sleep(0.02)
+
+    return network(tmp_path, run)
 
 
 def arguments(max_batch_size=8, dynamic_batching=None, folder="m", **parameters):
@@ -279,3 +287,33 @@ def test_a_worker_that_fails_answers_its_batch_and_works_on(slow):
     serve(slow, [requests[0]], [requests[1]])
     assert "RuntimeError" in requests[0].answer.message
     assert requests[1].answer == 2
+
+
+def test_a_network_waits_for_decoders_on_its_cores_and_is_full_while_it_computes(pb_utils, tmp_path, monkeypatch):
+    load = importlib.import_module("triptych_server.serving.load")
+    neighbours = importlib.import_module("triptych_server.serving.neighbours")
+    monkeypatch.setattr(neighbours, "LONGEST_GATHERING_SECONDS", 600.0)
+    shown = tmp_path / "shown"
+    shown.mkdir()
+    monkeypatch.setenv(load.FOLDER_VARIABLE, str(shown))
+    batches, begun, go_on = [], threading.Event(), threading.Event()
+
+    def run(rows):
+        batches.append(len(rows))
+        begun.set()
+        go_on.wait(30)
+
+    decoder, feeder = load.Load("decoder", shown), load.Loads(("net",), shown)
+    decoder.show(full=False, owes=True)
+    model, requests = network(tmp_path, run, takes_turns_with="decoder"), [FakeRequest(1), FakeRequest(2)]
+    model.execute(requests[:1])
+    assert not begun.wait(0.05)
+    assert (feeder.any_full(), feeder.any_owes()) == (False, True)
+    model.execute(requests[1:])
+    decoder.show(full=False, owes=False)
+    assert begun.wait(30)
+    assert feeder.any_full()
+    go_on.set()
+    serve(model)
+    assert (batches, [request.answer for request in requests]) == ([2], [-1, -2])
+    assert [file.name for file in shown.iterdir()] == [f"decoder.{os.getpid()}"]
