@@ -18,16 +18,16 @@ WORK = {
 @pytest.mark.parametrize(("code", "stalled"), WORK.values(), ids=WORK)
 def test_a_process_that_waits_is_stalled_and_no_other(monkeypatch, code, stalled):
     monkeypatch.setattr(stall, "STALL_SECONDS", 0.5)
-    process = subprocess.Popen([sys.executable, "-c", code])
+    process = subprocess.Popen([sys.executable, "-c", f"print(flush=True)\n{code}"], stdout=subprocess.PIPE)
     try:
-        time.sleep(0.4)  # Python's own start
+        process.stdout.readline()  # its own start is over
         watch = stall.StallWatch(process.pid)
         assert not watch.stalled()
         time.sleep(0.55)
         assert watch.stalled() is stalled
     finally:
         process.kill()
-        process.wait()
+        process.communicate()
 
 
 def test_a_process_that_has_ended_does_nothing(monkeypatch):
