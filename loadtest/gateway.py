@@ -79,10 +79,8 @@ def main() -> None:
         with triptych([random_clip(CACHE)], scratch, PROFILE) as triton, gateway(triton) as through:
             console.log(f"measuring both ways, {plan.repeats} turns")
             lone, many = measure_lone(plan, through, photos), measure_many(plan, through, photos)
-    rows, others = (
-        rows_of(lone, many),
-        max(cpu.others_share(usable_cores()) for cpu in [pairs.cpu for pairs in lone] + [run.cpu for runs in many for run in runs]),
-    )
+    rows, uses = rows_of(lone, many), [pairs.cpu for pairs in lone] + [run.cpu for runs in many for run in runs]
+    others = max(use.others_share(usable_cores()) for use in uses)
     facts = {"machine": describe_machine(), "versions": describe_versions(), "photos": corpus.source, "digest": corpus.digest}
     write_report(options.output, rows, {**facts, "others_share": others})
     print_rows(console, rows)

@@ -14,16 +14,16 @@ RUNTIME_FIELDS = ("parameters", "optimization", "default_model_filename")
 def merge_config(base: ModelConfig, *fragments: ModelConfig) -> ModelConfig:
     """`base` with each fragment laid over it: single fields are replaced, lists too, the `parameters` map key by key.
 
-    A fragment that names another backend first drops what was meant for the old one (RUNTIME_FIELDS), but for the queue's parameters.
+    A fragment that names another backend first drops what was meant for the old one (RUNTIME_FIELDS), but for SERVING_KEYS.
     """
     merged = ModelConfig()
     merged.CopyFrom(base)
     for fragment in fragments:
         if fragment.backend and fragment.backend != merged.backend:
-            queue = {key: value for key, value in parameters_of(merged).items() if key in SERVING_KEYS}
+            kept = {key: value for key, value in parameters_of(merged).items() if key in SERVING_KEYS}
             for field in RUNTIME_FIELDS:
                 merged.ClearField(field)
-            for key, value in queue.items():
+            for key, value in kept.items():
                 merged.parameters[key].string_value = value
         _replace_lists(merged, fragment)
         merged.MergeFrom(fragment)

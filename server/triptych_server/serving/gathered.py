@@ -54,7 +54,7 @@ class Gathering(Generic[Item]):
 class GatheredModel(Generic[Item]):
     """Base of such models; a subclass says in `prepare` what is gathered.
 
-    The parameter `threads` (default 1), which make rows, and the queue's (`ServingOptions`) are read here; the others are the subclass's.
+    The parameter `threads` (default 1), which make rows, and those of `ServingOptions` are read here; the others are the subclass's.
     """
 
     def prepare(self, instance: Instance, parameters: Mapping[str, str]) -> Gathering[Item]:

@@ -73,7 +73,7 @@ class Instance:
         return devices[int(number) % len(devices)] if number.isdecimal() else devices[0]
 
     def own_parameters(self, *read: str) -> Parameters:
-        """The parameters without the queue's and those that the caller has read: the runtime's, or the model's own code's."""
+        """The parameters without SERVING_KEYS and those that the caller has read: the runtime's, or the model's own code's."""
         return self.parameters.without(*SERVING_KEYS, PROFILE_PARAMETER, *read)
 
     @property

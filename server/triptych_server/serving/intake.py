@@ -39,7 +39,7 @@ class Read(NamedTuple, Generic[Item]):
 
 
 class Intake(Generic[Item]):
-    """The queue of one model instance, with its workers and counters; bound, time limit and priority are the model's parameters
+    """The queue of one model instance, with its workers and counters; bound, time limit, priority and neighbours are the model's parameters
     (`ServingOptions`)."""
 
     def __init__(self, instance: Instance) -> None:
@@ -58,7 +58,7 @@ class Intake(Generic[Item]):
         self._workers: list[threading.Thread] = []
 
     def take_turns(self, at_once: int) -> None:
-        """With those that the model's parameters name, before `start`: `at_once` batches keep it busy, and nothing is made for it then."""
+        """With those that the model's parameters name; before `start`. `at_once` batches keep it busy, and nothing is made for it then."""
         self._sharers, self._at_once = Sharers(self._options.takes_turns_with, backpressure_folder()), at_once
 
     def start(self, workers: int, work: Callable[[], None]) -> None:
@@ -91,8 +91,8 @@ class Intake(Generic[Item]):
             self._metrics.count(refused=len(refused))
 
     def next(self, most_rows: int = 1) -> list[Waiting[Item]] | None:
-        """Wait while those that this model feeds have enough, then for the next batch and for what those make that it takes turns with.
-        `done` is to be called after it. None when the model is being closed and nothing is left. Who has waited too long, or has gone, is
+        """Wait while those that this model feeds have enough, then for a request and what its decoders have begun: the next batch, after
+        which `done` is to be called; None when the model is being closed and nothing is left. Who has waited too long, or has gone, is
         answered and left out, so it may be empty."""
         with self._turn:  # one batch after the other is gathered
             self._fed.wait(self._queue.is_over)

@@ -29,7 +29,7 @@ Answer = Callable[[Arrays], Arrays]
 class MappedModel:
     """Base of the Python models; a subclass says in `prepare` how one request is answered.
 
-    The parameter `threads` (default 1; 0: every core) and the queue's (`ServingOptions`) are read here; the others are the subclass's.
+    The parameter `threads` (default 1; 0: every core) and those of `ServingOptions` are read here; the others are the subclass's.
     """
 
     def prepare(self, instance: Instance, parameters: Mapping[str, str]) -> Answer:
