@@ -69,7 +69,7 @@ def triton_command(
     return command
 
 
-def triton_environment(triton: Triton, profile: str, backpressure: Path, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+def triton_environment(triton: Triton, profile: str, loads: Path, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
     """The environment of tritonserver and its Python stubs, which show the profile in their metrics, and how full they are in a folder.
 
     The wheel's stub starts Python isolated (PYTHONPATH is ignored): it finds our packages through the `python3` that is
@@ -83,7 +83,7 @@ def triton_environment(triton: Triton, profile: str, backpressure: Path, environ
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), environment.get("PATH", os.defpath)]),
         "LD_LIBRARY_PATH": os.pathsep.join([*libraries, *filter(None, [environment.get("LD_LIBRARY_PATH")])]),
         PROFILE_VARIABLE: profile,
-        FOLDER_VARIABLE: str(backpressure),
+        FOLDER_VARIABLE: str(loads),
         "PYTHONDONTWRITEBYTECODE": "1",  # a __pycache__ in a repository would be listed as a broken model
         "TOKENIZERS_PARALLELISM": "false",  # its threads would fight the networks' for the cores
     }

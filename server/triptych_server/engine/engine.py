@@ -140,7 +140,7 @@ class Engine:
 
     def left_unanswered(self, model: str) -> bool:
         """Whether a process of the model has died with requests that it had taken over: Triton will never answer them. Told once."""
-        return self._launched is not None and left_unanswered(model, self._launched.backpressure)
+        return self._launched is not None and left_unanswered(model, self._launched.loads)
 
     def restart(self) -> None:
         """End Triton at once, whatever it does, and start another at the same addresses, with the models that are in place now.

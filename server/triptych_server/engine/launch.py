@@ -27,14 +27,14 @@ from triptych_server.serving.idle_models import IdleModels
 
 @dataclass(frozen=True, slots=True)
 class Launched:
-    """A Triton that was started, running or not: `staging` is an empty model repository of its own, in the folder `backpressure` its
+    """A Triton that was started, running or not: `staging` is an empty model repository of its own, in the folder `loads` its
     models show how full they are, `idle` is there where models become idle."""
 
     process: subprocess.Popen[str]
     ports: Ports
     log: TritonLog
     staging: Path
-    backpressure: Path
+    loads: Path
     stubs: Stubs
     idle: IdleModels | None = None
     leftovers: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
@@ -74,9 +74,9 @@ def launch(
         leftovers.callback(remove_regions, prefix)
         scratch = new_scratch(prefix)
         leftovers.callback(shutil.rmtree, scratch, ignore_errors=True)
-        backends, backpressure = scratch / "backends", scratch / "backpressure"
+        backends, loads = scratch / "backends", scratch / "loads"
         staging = note.engine.staging if note else scratch / "staging"
-        for folder in (backends, backpressure):
+        for folder in (backends, loads):
             folder.mkdir()
         shutil.rmtree(staging / UNREADY, ignore_errors=True)
         staging.mkdir(exist_ok=True)
@@ -88,11 +88,11 @@ def launch(
         first = [folder.name for folder in models if folder.name not in later] + [ON_DEMAND] * bool(idle)
         process = start_child(
             triton_command(options, first, triton, backends, staging, ports, prefix, key),
-            environment=triton_environment(triton, options.profile, backpressure),
+            environment=triton_environment(triton, options.profile, loads),
             folder=scratch,  # the stubs have '' on sys.path: nothing of the user's folder may be imported
             kept=[note.fileno()] if note else (),
         )
         leftovers.callback(end_group, process.pid)
         assert process.stdout is not None
         log.follow(process.stdout)
-        return Launched(process, ports, log, staging, backpressure, Stubs(process.pid), idle, leftovers.pop_all())
+        return Launched(process, ports, log, staging, loads, Stubs(process.pid), idle, leftovers.pop_all())

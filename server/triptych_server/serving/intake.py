@@ -14,7 +14,7 @@ from triptych_server.errors import OverloadedError
 from triptych_server.serving import responses
 from triptych_server.serving.end_with_server import end_with_server
 from triptych_server.serving.instance import Instance
-from triptych_server.serving.load import Load, backpressure_folder
+from triptych_server.serving.load import Load, loads_folder
 from triptych_server.serving.neighbours import Fed, Sharers
 from triptych_server.serving.queue_metrics import QueueMetrics
 from triptych_server.serving.request_queue import BULK, URGENT, Item, RequestQueue, Waiting
@@ -49,17 +49,17 @@ class Intake(Generic[Item]):
         self._busy: dict[int, Sequence[Waiting[Item]]] = {}  # by thread, the batch that is not answered yet
         self._metrics = QueueMetrics(instance, self._queue.__len__, self._busy.__len__)
         self._enough = min(self._options.max_waiting, BATCHES_AHEAD * max(1, instance.max_batch_size))
-        self._load = Load(self._model, backpressure_folder())
+        self._load = Load(self._model, loads_folder())
         self._showing = threading.Lock()
         self._reads = False
-        self._fed = Fed(self._options.feeds, backpressure_folder())
+        self._fed = Fed(self._options.feeds, loads_folder())
         self._sharers, self._at_once = Sharers((), None), 1
         self._turn = threading.Lock()
         self._workers: list[threading.Thread] = []
 
     def take_turns(self, at_once: int) -> None:
         """With those that the model's parameters name; before `start`. `at_once` batches keep it busy, and nothing is made for it then."""
-        self._sharers, self._at_once = Sharers(self._options.takes_turns_with, backpressure_folder()), at_once
+        self._sharers, self._at_once = Sharers(self._options.takes_turns_with, loads_folder()), at_once
 
     def start(self, workers: int, work: Callable[[], None]) -> None:
         """Start threads that take requests with `next` until that gives None. When `work` raises, what its batch lacks is answered, and it

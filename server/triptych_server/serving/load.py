@@ -11,14 +11,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
-FOLDER_VARIABLE = "TRIPTYCH_BACKPRESSURE"
+FOLDER_VARIABLE = "TRIPTYCH_LOADS"
 FULL, OWES, BYTES = 0, 1, 2
 """Whether enough waits; whether callers are owed an answer, which nobody else will ever give when the process dies."""
 LOOK_SECONDS = 1.0
 """How often others look which instances there are; one that was killed is waited for no longer than this."""
 
 
-def backpressure_folder(environment: Mapping[str, str] = os.environ) -> Path | None:
+def loads_folder(environment: Mapping[str, str] = os.environ) -> Path | None:
     """Where the models of this server show how full they are."""
     return Path(environment[FOLDER_VARIABLE]) if environment.get(FOLDER_VARIABLE) else None
 

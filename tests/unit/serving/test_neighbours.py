@@ -9,7 +9,7 @@ import types
 import pytest
 
 from triptych_server.serving import load, neighbours
-from triptych_server.serving.load import FOLDER_VARIABLE, Load, Loads, backpressure_folder, left_unanswered
+from triptych_server.serving.load import FOLDER_VARIABLE, Load, Loads, left_unanswered, loads_folder
 from triptych_server.serving.neighbours import Fed, Sharers
 
 GONE = 2**22 + 1  # above every process id of Linux
@@ -71,12 +71,12 @@ def test_who_is_being_closed_waits_for_nobody(tmp_path, monkeypatch):
 
 
 def test_without_a_folder_nobody_waits():
-    assert backpressure_folder({}) is None
+    assert loads_folder({}) is None
     alone = Load("network", None)
     alone.show(full=True, owes=True)
     alone.close()
     Fed(("network",), None).wait(never)
-    assert str(backpressure_folder({FOLDER_VARIABLE: "/run/there"})) == "/run/there"
+    assert str(loads_folder({FOLDER_VARIABLE: "/run/there"})) == "/run/there"
 
 
 def test_where_nothing_can_be_written_nothing_is_shown(tmp_path):
