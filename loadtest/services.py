@@ -65,13 +65,19 @@ class GatewayService(Service):
 
 
 @contextmanager
-def triptych(models: Sequence[Path], scratch: Path, profile: str) -> Iterator[TritonService]:
-    """Import the model folders into a copy of the repository below `scratch` and serve it."""
+def triptych(models: Sequence[Path], scratch: Path, profile: str, cache_bytes: int = 64 << 20) -> Iterator[TritonService]:
+    """Import the model folders into a copy of the repository below `scratch` and serve it, with so large a response cache."""
     repository = Repository.locate(ROOT).copy_to(scratch / "repository")
     for model in models:
         use_any(model, repository)
     options = EngineOptions(
-        repository=repository, profile=profile, http_port=0, grpc_port=0, metrics_port=0, log_file=scratch / "triton.log"
+        repository=repository,
+        profile=profile,
+        http_port=0,
+        grpc_port=0,
+        metrics_port=0,
+        log_file=scratch / "triton.log",
+        cache_bytes=cache_bytes,
     )
     with Engine(options) as engine:
         assert engine.pid is not None

@@ -34,6 +34,8 @@ READ_SECONDS = 5.0
 SETTLING = 0.4
 GAUGED = "text"
 """The question whose latency is followed: every one is new, and of one size."""
+ANSWERS = 1 << 20
+"""Bytes of the response cache: few, so that new texts have filled it before the readings count."""
 
 
 @dataclass(slots=True)
@@ -132,7 +134,7 @@ def main() -> None:
     photos = list(odd_photos(PHOTOS))
     with (
         tempfile.TemporaryDirectory(dir=CACHE) as scratch,
-        triptych([checkout.demo_weights, checkout.demo_faces], Path(scratch), options.profile) as service,
+        triptych([checkout.demo_weights, checkout.demo_faces], Path(scratch), options.profile, cache_bytes=ANSWERS) as service,
     ):
         asyncio.run(soak(service, photos, options.minutes, diary))
     trends = diary.trends()
