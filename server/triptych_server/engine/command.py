@@ -78,6 +78,7 @@ def triton_environment(triton: Triton, profile: str, loads: Path, environment: M
     libraries = [str(folder) for folder in triton.libraries if folder.is_dir()]
     inherited = {key: value for key, value in environment.items() if not key.startswith(("PYTHON", "AIP_")) and key not in SECRETS}
     return {
+        "MALLOC_ARENA_MAX": str(max(2, len(os.sched_getaffinity(0)))),  # each keeps what its largest photos took; glibc has 8 of a core
         "ORT_DISABLE_TELEMETRY": "1",  # the native backend's ONNX Runtime, too, reports to its maker unless told not to
         **inherited,
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), environment.get("PATH", os.defpath)]),

@@ -1,5 +1,6 @@
 """Triton's command line, environment, ports and options."""
 
+import os
 import socket
 from pathlib import Path
 
@@ -107,3 +108,8 @@ def test_options_are_checked_early():
         EngineOptions(REPOSITORY, profile="coda")
     with pytest.raises(EngineError, match="expected an IP address"):
         EngineOptions(REPOSITORY, host="my-host")
+
+
+def test_arenas_are_few_unless_the_user_says_otherwise():
+    assert int(triton_environment(find_triton(), "cpu", Path("/b"), {})["MALLOC_ARENA_MAX"]) == max(2, len(os.sched_getaffinity(0)))
+    assert triton_environment(find_triton(), "cpu", Path("/b"), {"MALLOC_ARENA_MAX": "1"})["MALLOC_ARENA_MAX"] == "1"
